@@ -20,7 +20,7 @@ from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Tel
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.transport.codec import page_tokens
 from telwerkd.transport.codec.account.display_names import NameLimits, NameReader
-from telwerkd.transport.codec.account.settings import decode_default_hours, decode_version, place_of
+from telwerkd.transport.codec.account.settings import decode_default_hours, decode_version, page_bounds
 from telwerkd.transport.codec.errors import described, to_rpc_status
 from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.ingest.event_batch import EventBatches
@@ -86,7 +86,7 @@ def _of_queries(raw: bytes) -> None:
 
 def _page(request: Any) -> None:
     _FIELDS.id("account_id", request.account_id)
-    place_of(request)
+    page_bounds(request)
 
 
 _DECODERS: Final[Mapping[str, Callable[[Any], Any]]] = {

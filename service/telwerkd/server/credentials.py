@@ -1,4 +1,4 @@
-"""What a server accepts as proof, by its settings: API keys, tokens, both, or nothing at all."""
+"""The credentials that a server accepts, by its settings: API keys, tokens, both, or none."""
 
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,16 +15,16 @@ _TOGETHER = ("jwt_issuer", "jwt_audience", "jwt_jwks")
 
 
 class Accepted(NamedTuple):
-    """Credentials, and what keeps them fresh."""
+    """Credentials, and the background task that refreshes them."""
 
     credentials: Credentials | None
-    """None lets everyone do everything."""
+    """None where no credentials are required."""
     upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None
     """To be run as long as the server does."""
 
 
 def check_tokens(settings: Settings) -> None:
-    """Raises StartupError if tokens are to be accepted, and it is not said which."""
+    """Raises StartupError if only some of the settings of tokens are given."""
     if settings.jwt_issuer is None and settings.jwt_audience is None and settings.jwt_jwks is None:
         return
     absent = [name for name in _TOGETHER if getattr(settings, name) is None]
@@ -34,7 +34,7 @@ def check_tokens(settings: Settings) -> None:
 
 
 def accepted_credentials(settings: Settings) -> Accepted:
-    """What a server accepts with these settings, which `check_tokens` let pass.
+    """Returns the accepted credentials of settings that passed `check_tokens`.
 
     Raises:
         StartupError: a file cannot be used.
@@ -58,12 +58,12 @@ def _tokens(settings: Settings) -> tuple[Credentials, Callable[[], Coroutine[Any
         settings.jwt_roles_claim,
         settings.jwt_leeway_seconds,
     )
-    place = settings.jwt_jwks or ""
-    if is_url(place):
-        remote = RemoteKeys(place, settings.jwt_refresh_seconds, settings.jwt_cooldown_seconds)
+    location = settings.jwt_jwks or ""
+    if is_url(location):
+        remote = RemoteKeys(location, settings.jwt_refresh_seconds, settings.jwt_cooldown_seconds)
         return Tokens(rules, remote), remote.run
     try:
-        return Tokens(rules, FileKeys(Path(place))), None
+        return Tokens(rules, FileKeys(Path(location))), None
     except JwksError as error:
         raise StartupError(f"jwt_jwks: {error}") from error
 

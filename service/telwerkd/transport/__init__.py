@@ -1,1 +1,1 @@
-"""The gRPC edge: the only place that speaks protobuf."""
+"""The adapters for gRPC and HTTP. Only this package uses protobuf."""

@@ -1,6 +1,6 @@
-"""What is told of calls, over whichever port they come: a server span each, and a line of the access log.
+"""Observation of calls, over whichever port they come: a server span each, and a line of the access log.
 
-Both are off unless they are asked for; then nothing here is in the way of a call.
+Both are off by default; calls are not wrapped then.
 """
 
 import logging
@@ -36,7 +36,7 @@ _METHODS_MAX = 512
 
 
 class Call:
-    """A call that is being answered; whoever learns something of it says so here."""
+    """A call that is being answered. Interceptors and services set its fields as they learn them."""
 
     __slots__ = ("account", "code", "key", "received_bytes", "sent_bytes")
 
@@ -67,7 +67,7 @@ class CallObserver:
         self._servers: dict[str, dict[str, str | int]] = {}
 
     def listens(self, system: str, address: str, port: int | None) -> None:
-        """Where calls of a system come in: at a host and a port, or at the path of a Unix socket."""
+        """Sets the address at which calls of an RPC system come in: host and port, or the path of a Unix socket."""
         server: dict[str, str | int] = {"server.address": address, "network.transport": "unix"}
         if port is not None:
             server |= {"server.port": port, "network.transport": "tcp"}
@@ -75,7 +75,7 @@ class CallObserver:
 
     @property
     def are_observed(self) -> bool:
-        """Whether anybody wants to be told: if not, `observed` need not be called at all."""
+        """Whether traces or the access log are on; if not, `observed` need not be called at all."""
         return self._access_log or tracing.tracer() is not None
 
     @contextmanager
@@ -166,7 +166,7 @@ def is_known(method: str) -> bool:
 
 
 def _client(peer: str) -> dict[str, str | int]:
-    """The address and port of gRPC's form of them."""
+    """Returns the span attributes of a peer's address and port, from gRPC's form of them."""
     kind, _, rest = peer.partition(":")
     if kind not in {"ipv4", "ipv6"}:
         return {}
@@ -176,6 +176,6 @@ def _client(peer: str) -> dict[str, str | int]:
 
 
 def _trace_id(carrier: Mapping[str, str]) -> str | None:
-    """Of the caller's trace, so that lines of the log are found by it where no spans are made here."""
+    """Returns the id of the caller's trace, for log lines where no spans are made; None without one."""
     found = _TRACE_PARENT.fullmatch(carrier.get("traceparent", ""))
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""The gRPC server: services, health, reflection and the channel's limits."""
+"""The gRPC server: services, health, reflection and limits of connections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class ConnectionLimits:
     """After so long again it is cut."""
 
     def options(self) -> list[tuple[str, int]]:
-        """The same for gRPC's core."""
+        """Returns the limits as options of gRPC's core."""
         return [
             ("grpc.max_allowed_incoming_connections", self.connections_max),
             ("grpc.server_handshake_timeout_ms", _milliseconds(self.handshake_seconds)),
@@ -79,7 +79,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 class Services(NamedTuple):
-    """What answers the calls of the contract."""
+    """The services of the contract."""
 
     ingestion: IngestionService
     kpi: KpiService
@@ -87,7 +87,7 @@ class Services(NamedTuple):
     admin: AdminService
 
     def register(self, server: Any) -> None:
-        """Registers them with a `grpc.aio.Server`, or what takes services as one does."""
+        """Registers the services with a `grpc.aio.Server`, or an object with the same interface."""
         ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(self.ingestion, server)
         kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(self.kpi, server)
         settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(self.settings, server)
@@ -103,7 +103,7 @@ def make_server(
     *,
     shares_port: bool = False,
 ) -> grpc.aio.Server:
-    """A server with everything registered, not yet bound to a port. Workers share one: each takes some connections."""
+    """Returns a server with everything registered, not yet bound to a port. Workers share one port."""
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[

@@ -32,7 +32,7 @@ from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.grpc.errors import ErrorInterceptor
 from telwerkd.transport.security import keys_file
-from telwerkd.transport.security.access import checked_place
+from telwerkd.transport.security.access import checked_location
 from telwerkd.transport.security.auth import AuthInterceptor
 from telwerkd.transport.security.jwks import FileKeys, JwksError, RemoteKeys, fetched
 from telwerkd.transport.security.keys_file import Role
@@ -372,9 +372,9 @@ def test_a_provider_that_sends_its_answer_slowly_is_given_up(provider):
 )
 def test_keys_come_by_https_unless_from_this_machine(place):
     with pytest.raises(ValueError, match="must"):
-        checked_place(place)
+        checked_location(place)
     for right in ("https://id.example/k", "http://127.0.0.1:80/k", "http://[::1]/k", "keys.json"):
-        assert checked_place(right) == right
+        assert checked_location(right) == right
 
 
 # --- a server that accepts them --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Settings that are each allowed, and make no sense together."""
+"""Checks for settings that are each valid but contradict each other."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -22,7 +22,7 @@ _PARTS: Final = (
 
 
 def contradictions(settings: Settings, given: Collection[str]) -> Iterator[str]:
-    """What was given and can have no effect, a sentence each. A server runs so all the same, and logs it."""
+    """Yields a sentence for each given setting that has no effect. A server starts nevertheless, and logs them."""
     for part, whole in _PARTS:
         limit, bound = getattr(settings, part), getattr(settings, whole)
         if part in given and limit is not None and limit > bound:

@@ -1,4 +1,4 @@
-"""Every setting of the server: its name, its default, what is allowed, and what it is for."""
+"""Every setting of the server: name, default, validation and description."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from telwerkd.transport.codec.ingest.events import EventLimits
 from telwerkd.transport.endpoint.address import DEFAULT_HTTP_LISTEN, DEFAULT_LISTEN, normal, normal_or_none
 from telwerkd.transport.grpc.requests import RequestLimits
 from telwerkd.transport.http.origins import host_name, origin
-from telwerkd.transport.security.access import checked_place
+from telwerkd.transport.security.access import checked_location
 
 # The defaults of limits stand beside what they limit.
 _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimits(), RequestLimits()
@@ -52,7 +52,7 @@ _TEXTS_SCHEMA = WithJsonSchema(
 
 
 def _of_json(given: object) -> object:
-    """What a variable of the environment holds is a text. Raises ValueError."""
+    """Parses a value from the environment as JSON; other values are unchanged. Raises ValueError."""
     try:
         return json.loads(given) if isinstance(given, str) else given
     except RecursionError:
@@ -60,7 +60,7 @@ def _of_json(given: object) -> object:
 
 
 class SettingsFields(BaseModel):
-    """Every setting, with its default and what is allowed. Its name is in the text of the error that it causes."""
+    """Every setting, with its default and validation. Its name is in the text of every error that it causes."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False
@@ -96,7 +96,7 @@ class SettingsFields(BaseModel):
         description="Accept tokens (JWT) of this issuer, as their `iss` says it. See docs/security.md.",
     )
     jwt_audience: str | None = Field(None, min_length=1, description="What their `aud` must name.")
-    jwt_jwks: Annotated[str | None, AfterValidator(lambda place: place and checked_place(place))] = Field(
+    jwt_jwks: Annotated[str | None, AfterValidator(lambda location: location and checked_location(location))] = Field(
         None, min_length=1, description="The issuer's keys, a JWK set: a URL (`https://`), or a file's path."
     )
     jwt_accounts_claim: str = Field(
@@ -341,7 +341,7 @@ class SettingsFields(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        """`names_max = true` would be taken for 1."""
+        """Refuses booleans for numbers: `names_max = true` would mean 1."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
             raise ValueError(f"must not be true or false, is {str(value).lower()}")

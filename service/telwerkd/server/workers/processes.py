@@ -1,7 +1,7 @@
-"""Several server processes on one port: the operating system gives each some of the connections.
+"""Worker processes on one port: the operating system distributes connections among them.
 
-One process starts the others, starts a new one where one dies, and passes the signal to stop on. It serves nothing
-itself. Workers are spawned, not forked: gRPC's threads do not survive a fork.
+The parent process starts the workers, replaces dead ones, and forwards signals. It serves no calls itself. Workers are
+spawned, not forked: gRPC's threads do not survive a fork.
 """
 
 import asyncio
@@ -60,15 +60,15 @@ _spawn = multiprocessing.get_context("spawn")
 
 
 async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> None:
-    """Runs workers until a signal says stop, and ends when all have drained.
+    """Runs workers until a stop signal, and returns when all have drained.
 
-    `what_runs` is logged once all have started. Each worker follows the files of the settings by itself.
+    `what_runs` is logged once all have started. Each worker reloads settings by itself.
 
     Raises:
-        StartupError: they cannot run so, or one of the first did not start.
+        StartupError: the settings do not allow a start, or one of the first workers did not start.
         SchemaError: the database is not one that this program can use.
         NotStoredError: after the stop: a worker did not end as it should.
-        BackgroundTaskError: the workers were stopped, for nothing started them anew any more: a defect.
+        BackgroundTaskError: the workers were stopped, because the task that replaces dead ones died: a defect.
     """
     check(settings)
     await prepare(settings.database)
@@ -78,7 +78,7 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
         probes = None if not settings.probe_listen else ports.enter_context(_reserved(settings.probe_listen))
         shared = {"listen": address, "http_listen": http or "", "probe_listen": probes}
         figures, background, copied = WorkersFigures(), Background(), settings.model_copy(update=shared)
-        workers = [await _Worker.spawned(copied, reloading, place, figures) for place in range(settings.workers)]
+        workers = [await _Worker.spawned(copied, reloading, index, figures) for index in range(settings.workers)]
         hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)
@@ -87,8 +87,8 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
             await asyncio.gather(*(worker.started() for worker in workers))
             print(start_lines(settings, address, http, probes), flush=True)  # noqa: T201
             log.info(what_runs)
-            for place, worker in enumerate(workers):
-                background.start(worker.kept_alive(), f"keeping worker {place} alive")
+            for index, worker in enumerate(workers):
+                background.start(worker.kept_alive(), f"keeping worker {index} alive")
             await any_of(stop.asked, background.failed)
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
         finally:
@@ -124,21 +124,21 @@ def check(settings: Settings) -> None:
 
 @contextmanager
 def _reserved(listen: str) -> Iterator[str]:
-    """Holds a port, a free one for port 0, that workers can listen on. Gives its address.
+    """Reserves a port for workers for the block, a free one for port 0, and yields its address.
 
-    A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
+    A bound socket that does not listen gets no connections; it reserves the port while workers start and end.
     """
     address = parse(listen)
     assert isinstance(address, TcpAddress)  # noqa: S101  # `check` holds it
-    family, place = resolved(address)[0]
+    family, socket_address = resolved(address)[0]
     try:
         # Sharing is for our own workers only: with another server there it must fail.
         with socket.socket(family, socket.SOCK_STREAM) as alone:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(place)
+            alone.bind(socket_address)
         with socket.socket(family, socket.SOCK_STREAM) as held:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            held.bind(place)
+            held.bind(socket_address)
             yield str(replace(address, port=held.getsockname()[1]))
     except OSError as error:
         raise cannot_listen(address, error) from None
@@ -158,30 +158,30 @@ def _reserved_http(settings: Settings, ports: ExitStack) -> str | None:
 
 
 class _Worker:
-    """A place for a server process: when one dies there, the next takes its place."""
+    """A worker's index, with the process that runs under it: a dead process is replaced."""
 
     def __init__(
         self,
         settings: Settings,
         reloading: Reloading,
-        place: int,
+        index: int,
         figures: WorkersFigures,
         process: SpawnProcess,
         word: Connection,
     ) -> None:
         self._settings = settings
         self._reloading = reloading
-        self._place = place
+        self._index = index
         self._figures = figures
         self._process, self._word = process, word
         self._is_ready = False
         """Whether it has said that it takes calls."""
 
     @classmethod
-    async def spawned(cls, settings: Settings, reloading: Reloading, place: int, figures: WorkersFigures) -> "_Worker":
-        """A place with its first process, which is starting."""
-        first = _spawned(settings, reloading, await figures.connect(place))
-        return cls(settings, reloading, place, figures, *first)
+    async def spawned(cls, settings: Settings, reloading: Reloading, index: int, figures: WorkersFigures) -> "_Worker":
+        """Starts the first process for an index."""
+        first = _spawned(settings, reloading, await figures.connect(index))
+        return cls(settings, reloading, index, figures, *first)
 
     async def started(self) -> None:
         """Returns when it takes calls.
@@ -204,8 +204,8 @@ class _Worker:
                 await _readable(self._process.sentinel)
                 watching.cancel()
             died = {"worker": self._process.pid, "exit_code": self._process.exitcode}
-            told = f"worker {self._process.pid} died (exit code {self._process.exitcode}): starting another"
-            log.warning(Event("worker died", died, told))
+            text = f"worker {self._process.pid} died (exit code {self._process.exitcode}): starting another"
+            log.warning(Event("worker died", died, text))
             self._word.close()
             await self._start_another()
 
@@ -219,10 +219,10 @@ class _Worker:
                 return  # it died
         while True:
             await asyncio.sleep(seconds / _LOOKS_A_STALL)
-            if await self._figures.is_stalled(self._place, seconds) and self._process.is_alive():
+            if await self._figures.is_stalled(self._index, seconds) and self._process.is_alive():
                 stalled = {"worker": self._process.pid, "seconds": seconds}
-                told = f"worker {self._process.pid} has not replied for {seconds:g} s (worker_stall_seconds): killed"
-                log.error(Event("worker stalled", stalled, told))
+                text = f"worker {self._process.pid} has not replied for {seconds:g} s (worker_stall_seconds): killed"
+                log.error(Event("worker stalled", stalled, text))
                 self._process.kill()
                 return
 
@@ -231,7 +231,7 @@ class _Worker:
         while True:
             await asyncio.sleep(_RESTART_SECONDS)
             try:
-                line = await self._figures.connect(self._place)
+                line = await self._figures.connect(self._index)
                 self._process, self._word = _spawned(self._settings, self._reloading, line)
             except (OSError, MemoryError) as error:
                 # No descriptor, process or memory is left for it just now.
@@ -241,7 +241,7 @@ class _Worker:
                 return
 
     def send(self, number: int) -> None:
-        """Passes a signal on: that the clock is right, or that settings are to be read again."""
+        """Forwards a signal, which confirms the clock or reloads settings, to the process."""
         if self._process.pid is not None and self._process.is_alive():
             os.kill(self._process.pid, number)
 
@@ -299,7 +299,7 @@ def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> t
 
 
 def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: socket.socket) -> None:
-    """A worker's life."""
+    """The main function of a worker process."""
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not reloading.on_hangup:

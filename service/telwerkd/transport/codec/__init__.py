@@ -1,1 +1,1 @@
-"""From messages to values, and back."""
+"""Encoding and decoding: from protobuf messages to values of the application and domain, and back."""

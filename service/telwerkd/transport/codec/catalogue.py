@@ -12,7 +12,7 @@ from telwerkd.transport.codec.values import encode_value
 
 
 def encode_catalogue(language_code: str) -> pb.ListKpisResponse:
-    """The catalogue in the language asked for, or in English."""
+    """Returns the catalogue in a language, in English for an unknown one."""
     spoken = language(language_code)
     return pb.ListKpisResponse(
         kpis=[_kpi(info, spoken) for info in CATALOGUE.values()],

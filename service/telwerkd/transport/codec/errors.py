@@ -1,4 +1,4 @@
-"""What clients are told of an error, in one table: as a status, and within a reply (in-band)."""
+"""The description of errors for clients, in one table: as a status, and within a reply (in-band)."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,17 +73,17 @@ _RETRY_SECONDS_MAX = 3_600.0
 
 
 class ErrorDescription(NamedTuple):
-    """What every form of an error says. `field` is empty where no field is at fault."""
+    """The content of an error in every form. `field` is empty where no field is at fault."""
 
     reason: str
     message: str
     field: str
     retry_milliseconds: int | None
-    """After how long to send again, rounded up, so that a client never comes too early; None: it does not help."""
+    """The delay before a retry, rounded up so that no client retries too early; None where a retry does not help."""
 
     @property
     def retry_delay(self) -> Duration | None:
-        """The same as a message."""
+        """Returns the retry delay as a message; None without one."""
         if self.retry_milliseconds is None:
             return None
         delay = Duration()
@@ -92,16 +92,16 @@ class ErrorDescription(NamedTuple):
 
 
 def path_of(what: RequestPart | str) -> str:
-    """Returns the field that says a part; a field as it is."""
+    """Returns the path of the field that holds a part of a request; a path unchanged."""
     return _PATHS[what] if isinstance(what, RequestPart) else what
 
 
 @contextmanager
 def in_field(part: RequestPart, field: str) -> Iterator[None]:
-    """Lets what is found wrong with a part be wrong with a field of the request that is not the usual one.
+    """Reports errors of a request part, raised within the block, under another field than the part's usual one.
 
     Raises:
-        InvalidArgumentError: it is, and names the field.
+        InvalidArgumentError: the block raised one; the copy names the field.
     """
     try:
         yield
@@ -111,7 +111,7 @@ def in_field(part: RequestPart, field: str) -> Iterator[None]:
 
 
 def described(error: TelwerkError) -> ErrorDescription:
-    """Returns what a client is told of an error; an error within a reply has just these fields."""
+    """Returns the description of an error for clients; an error within a reply has exactly these fields."""
     field, message = "", error.message
     if isinstance(error, InvalidArgumentError) and error.violations:
         placed = [FieldViolation(path_of(of.field), of.description) for of in error.violations]
@@ -138,7 +138,7 @@ def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
 
 
 def _metadata(error: TelwerkError, about: ErrorDescription) -> dict[str, str]:
-    """What a program may want without parsing the text (AIP-193)."""
+    """Returns the `ErrorInfo` metadata, which spares programs parsing the text (AIP-193)."""
     if isinstance(error, InvalidArgumentError) and error.violations:
         return {"field": _cut(about.field, _MESSAGE_BYTES_MAX)}
     if isinstance(error, QuotaExceededError):
@@ -147,7 +147,7 @@ def _metadata(error: TelwerkError, about: ErrorDescription) -> dict[str, str]:
 
 
 def _bad_request(error: InvalidArgumentError) -> error_details_pb2.BadRequest:
-    """As many of the violations as fit; the first always."""
+    """Returns a `BadRequest` with as many violations as fit into trailers; the first always."""
     bad_request = error_details_pb2.BadRequest()
     for violation in error.violations:
         bad_request.field_violations.append(_field_violation(violation, error.reason))
@@ -179,7 +179,7 @@ def rpc_status(code: grpc.StatusCode, text: str, details: Sequence[Message]) -> 
 
 
 def _cut(text: str, bytes_max: int) -> str:
-    """The text as valid UTF-8 of at most so many bytes; a cut is shown."""
+    """Returns a text as valid UTF-8, truncated to so many bytes with an ellipsis."""
     encoded = text.encode(errors="replace")
     if len(encoded) <= bytes_max:
         return encoded.decode()

@@ -47,7 +47,7 @@ class FieldReader:
         self._url_bytes_max = url_bytes_max
 
     def id(self, field: str, value: str) -> str:
-        """A valid id.
+        """Returns an id, checked.
 
         Raises:
             FieldError: it is empty, too long, or has control characters.
@@ -64,7 +64,7 @@ class FieldReader:
         return value
 
     def id_size(self, field: str, size: int) -> None:
-        """Holds that an id of so many bytes is not too long.
+        """Checks that an id of so many bytes is not too long.
 
         Raises:
             FieldError: it is.
@@ -73,7 +73,7 @@ class FieldReader:
             raise FieldError(field, f"has {size} bytes, at most {self._id_bytes_max} (id_bytes_max) are allowed")
 
     def optional_id(self, field: str, value: str) -> str:
-        """A valid id, or nothing.
+        """Returns an id, checked, or an empty one.
 
         Raises:
             FieldError: it is too long, or has control characters.
@@ -81,10 +81,10 @@ class FieldReader:
         return self.id(field, value) if value else value
 
     def url(self, field: str, value: str) -> str:
-        """An absolute http or https URL.
+        """Returns an absolute http or https URL, checked.
 
         Raises:
-            FieldError: it is none, or too long.
+            FieldError: it is no such URL, or too long.
         """
         size = len(value.encode())
         if size > self._url_bytes_max:
@@ -96,7 +96,7 @@ class FieldReader:
 
 
 def instant(field: str, timestamp: Timestamp) -> Micros:
-    """An instant, cut to microseconds (R-ORDER-1).
+    """Returns an instant, truncated to microseconds (R-ORDER-1).
 
     Raises:
         FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
@@ -110,7 +110,7 @@ def instant(field: str, timestamp: Timestamp) -> Micros:
 
 
 def calendar_date(field: str, message: CalendarDate) -> date:
-    """A date.
+    """Returns a date, checked.
 
     Raises:
         FieldError: there is no such date, or it is not from 2000-01-01 to 2199-12-31.
@@ -125,7 +125,7 @@ def calendar_date(field: str, message: CalendarDate) -> date:
 
 
 def live_limit(field: str, duration: Duration) -> Micros:
-    """A limit of KPI 3.
+    """Returns a response limit of KPI 3, checked.
 
     Raises:
         FieldError: it is not from 1 microsecond to 30 days, or not a valid duration.
@@ -139,7 +139,7 @@ def live_limit(field: str, duration: Duration) -> Micros:
 
 
 def action(field: str, number: int) -> InactivityAction:
-    """One of the eight actions.
+    """Returns an inactivity action.
 
     Raises:
         FieldError: it is none of them.
@@ -151,16 +151,16 @@ def action(field: str, number: int) -> InactivityAction:
 
 
 def encode_instant(instant_: Micros) -> Timestamp:
-    """An instant as a message."""
+    """Returns an instant as a message."""
     seconds, micros = divmod(instant_, 1_000_000)
     return Timestamp(seconds=seconds, nanos=micros * 1_000)
 
 
 def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:
-    """The entries of a list of a filter, each checked.
+    """Returns the entries of a filter's list, each checked.
 
     Raises:
-        FieldError: they are too many, or `check` says so.
+        FieldError: they are too many, or `check` raises it.
     """
     if len(wanted) > FILTER_IDS_MAX:
         raise FieldError(field, f"has {len(wanted)} entries, at most {FILTER_IDS_MAX} are allowed")

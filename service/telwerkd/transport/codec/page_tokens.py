@@ -1,4 +1,4 @@
-"""Opaque page tokens: where a page begins, bound to the request that it continues."""
+"""Opaque page tokens: a cursor, bound to the request that it continues."""
 
 import base64
 import binascii
@@ -14,25 +14,25 @@ T = TypeVar("T")
 
 # A token can be made by hand: what no database can hold is refused here.
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""A number of a place."""
+"""A number in a cursor."""
 Text = Annotated[str, msgspec.Meta(pattern=r"^[^\0]*$")]
-"""A text of a place."""
+"""A text in a cursor."""
 
 
-def encode(request: Message, place: object) -> str:
-    """The token of the page of `request` after a place, which is a tuple of plain values."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode((_bound(request), place))).decode()
+def encode(request: Message, cursor: object) -> str:
+    """Returns the token of the page of `request` after a cursor, which is a tuple of plain values."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode((_bound(request), cursor))).decode()
 
 
 def decode(request: Message, token: str, kind: type[T]) -> T:
-    """The place after which the page begins, of the type it was made of.
+    """Returns the cursor after which the page begins, of the type it was made of.
 
     Raises:
-        InvalidArgumentError: it is no token, or that of another request.
+        InvalidArgumentError: the text is no token, or that of another request.
     """
     try:
         # A type made at run time.
-        bound, place = msgspec.msgpack.decode(
+        bound, cursor = msgspec.msgpack.decode(
             base64.urlsafe_b64decode(token),
             type=tuple[bytes, kind],  # type: ignore[valid-type]
         )
@@ -40,16 +40,16 @@ def decode(request: Message, token: str, kind: type[T]) -> T:
         raise refused("is not a token of this server") from None
     if bound != _bound(request):
         raise refused("belongs to another request: only the page may differ")
-    return cast("T", place)
+    return cast("T", cursor)
 
 
 def refused(description: str) -> InvalidArgumentError:
-    """What is wrong with a token."""
+    """Returns the error of an invalid token."""
     return InvalidArgumentError.of("page_token", description, Reason.PAGE_TOKEN_INVALID)
 
 
 def _bound(request: Message) -> bytes:
-    """What a token is bound to: the request without its page."""
+    """Returns the digest to which a token is bound: of the request without its page."""
     bound = type(request)()
     bound.CopyFrom(request)
     bound.ClearField("page_token")

@@ -73,7 +73,7 @@ def decode_topics(field: str, message: pb.TopicSet, fields: FieldReader) -> list
 
 
 def encode_value(kind: ValueKind, value: str) -> pb.Value:  # noqa: PLR0911  # one case a kind
-    """A fact's value as a message."""
+    """Returns a fact's value as a message."""
     match kind:
         case ValueKind.STARS:
             return pb.Value(stars=int(value))

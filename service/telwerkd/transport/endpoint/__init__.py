@@ -1,1 +1,1 @@
-"""Where a server listens, and how it is asked there whether it serves."""
+"""Addresses that a server listens on, and the client of a health check."""

@@ -1,6 +1,6 @@
 """Addresses to listen on, and to ask: `host:port`, `[v6]:port`, `unix:path`, `unix-abstract:name`, and nothing else.
 
-gRPC itself takes more than it should: port 99999 becomes 34463, -1 becomes 65535, and a missing port 443.
+gRPC itself accepts invalid ports: 99999 becomes 34463, -1 becomes 65535, and a missing one 443.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ _URI_CHARACTERS = frozenset("%?#\0")
 
 
 class AddressError(ValueError):
-    """The text is no address; it says what is wrong with it."""
+    """A text is no address; the error's text says why."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class TcpAddress:
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it stands for every address of the machine."""
+        """Whether the address stands for every address of the machine."""
         return self.host in _WILDCARDS
 
 
 @dataclass(frozen=True)
 class UnixAddress:
-    """A socket in the file system, or one that only has a name (Linux)."""
+    """A Unix socket by its path, or an abstract one by its name (Linux)."""
 
     path: str
     is_abstract: bool = False
@@ -54,7 +54,7 @@ class UnixAddress:
 
     @property
     def for_socket(self) -> str:
-        """As Python's `socket` takes it."""
+        """Returns the address as Python's `socket` expects it."""
         return f"\0{self.path}" if self.is_abstract else self.path
 
 
@@ -62,10 +62,10 @@ Address: TypeAlias = TcpAddress | UnixAddress
 
 
 def parse(text: str) -> Address:
-    """The address that a text gives.
+    """Returns the address of a text.
 
     Raises:
-        AddressError: it gives none.
+        AddressError: the text is no address.
     """
     for scheme, is_abstract in (("unix:", False), ("unix-abstract:", True)):
         if text.startswith(scheme):
@@ -115,12 +115,12 @@ def _unix(text: str, path: str, *, is_abstract: bool) -> UnixAddress:
 
 
 def normal(text: str) -> str:
-    """The address as this program writes it. Raises AddressError."""
+    """Returns a text's address in canonical form. Raises AddressError."""
     return str(parse(text))
 
 
 def normal_or_none(text: str) -> str:
-    """The same; an empty text stays one, and switches off what would listen there. Raises AddressError."""
+    """Returns a text's address in canonical form; an empty text, for no port, unchanged. Raises AddressError."""
     return normal(text) if text else ""
 
 
@@ -139,10 +139,10 @@ def collide(one: Address, other: Address) -> bool:
 
 
 def reachable(address: Address) -> Address:
-    """The address under which this machine reaches a server that listens on `address`.
+    """Returns the address under which this machine reaches a server that listens on `address`.
 
     Raises:
-        AddressError: that cannot be known, for the system chose the port.
+        AddressError: the port is 0, so that only the server knows it.
     """
     if isinstance(address, UnixAddress):
         return address

@@ -1,4 +1,4 @@
-"""Holding an address before gRPC binds it: what is wrong is said in a sentence, and no socket of another is taken."""
+"""Checks an address before gRPC binds it: errors are plain sentences, and no other server's socket is replaced."""
 
 import errno
 import fcntl
@@ -24,10 +24,10 @@ _SENTENCES = {
 
 @contextmanager
 def held(address: Address, *, shares_port: bool = False) -> Iterator[None]:
-    """Makes sure that `address` can be listened on; a Unix socket's path is this server's alone until the end.
+    """Checks that a server can listen on `address`; locks a Unix socket's path for the block.
 
     Raises:
-        StartupError: it cannot; the text says why.
+        StartupError: the address cannot be used; the text says why.
     """
     if isinstance(address, TcpAddress):
         if not shares_port:
@@ -43,52 +43,52 @@ def held(address: Address, *, shares_port: bool = False) -> Iterator[None]:
 
 
 def _check_tcp(address: TcpAddress) -> None:
-    """Binds for a moment. A name may stand for several addresses, of which gRPC takes what it can."""
+    """Binds a host's addresses for a moment. A name may have several, of which gRPC binds those that it can."""
     failures = []
-    places = resolved(address)
-    for family, place in places:
+    found = resolved(address)
+    for family, socket_address in found:
         try:
-            _check_bind(address, family, place)
+            _check_bind(address, family, socket_address)
         except StartupError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
                 raise
             failures.append(error)
-    if len(failures) == len(places):
+    if len(failures) == len(found):
         raise failures[0]
 
 
-class Place(NamedTuple):
-    """One of the addresses that the name of a host stands for, as the system has it."""
+class SocketAddress(NamedTuple):
+    """One of the addresses of a host's name, as the socket functions expect it."""
 
     family: int
     address: tuple[Any, ...]
 
 
-def resolved(address: TcpAddress) -> list[Place]:
-    """What the name of a host stands for. Raises StartupError."""
+def resolved(address: TcpAddress) -> list[SocketAddress]:
+    """Returns the addresses of a host's name. Raises StartupError."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StartupError(
             f"cannot listen on {address}: no address is known for {address.host} ({error.strerror})"
         ) from error
-    return [Place(family, place) for family, _, _, _, place in found]
+    return [SocketAddress(family, socket_address) for family, _, _, _, socket_address in found]
 
 
-def _check_bind(address: Address, family: int, place: tuple[Any, ...] | str) -> None:
+def _check_bind(address: Address, family: int, socket_address: tuple[Any, ...] | str) -> None:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as trial:
             if family != socket.AF_UNIX:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # as gRPC does
-            trial.bind(place)
+            trial.bind(socket_address)
     except OSError as error:
         raise cannot_listen(address, error) from error
 
 
 def cannot_listen(address: Address, error: OSError) -> StartupError:
-    """The sentence for an error of the system."""
+    """Returns the error for a failure of the operating system to bind, in a plain sentence."""
     if error.errno == errno.EACCES and isinstance(address, TcpAddress):
         why = _PRIVILEGED
     else:
@@ -98,9 +98,9 @@ def cannot_listen(address: Address, error: OSError) -> StartupError:
 
 @contextmanager
 def _lock(address: UnixAddress) -> Iterator[None]:
-    """Two servers that start at once cannot both find nobody listening.
+    """Locks a Unix socket's path for the block, so that of two servers that start at once only one binds it.
 
-    The file stays: whoever deleted it could delete the one that another has just locked.
+    The lock file is not deleted: that could delete the one that another server has just locked.
     """
     try:
         file = os.open(f"{address.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -1,7 +1,7 @@
-"""Asking a server on this machine for its health, as a container's health check does.
+"""The client of a health check: asks a server on this machine for its health.
 
-A health check is run again and again: this module imports gRPC and nothing else that is large, not even protobuf. The
-two messages of the question have one field each.
+A health check runs often: this module imports gRPC and nothing else that is large, not even protobuf. Request and reply
+have one field each.
 """
 
 import re
@@ -47,13 +47,13 @@ _WITH_TLS: Final = (
 
 
 class ProbeError(Exception):
-    """The server is not serving; the text says what it answered, or that it did not."""
+    """The server is not serving; the text has its answer, or says that there was none."""
 
 
 def probe(address: Address, service: str, tls: TlsFiles | None) -> str:
-    """What the server says of a service, if it is SERVING.
+    """Returns the status of a service if it is SERVING.
 
-    `tls` are the server's own files: whoever runs it trusts its certificate, and shows it where clients must show one.
+    `tls` are the server's own files: the probe trusts its certificate, and presents it where clients must present one.
 
     Raises:
         ProbeError: it is not serving, does not know the service, or does not answer.
@@ -76,7 +76,7 @@ def probe(address: Address, service: str, tls: TlsFiles | None) -> str:
 
 
 def _cause(text: str, tls: TlsFiles | None) -> str:
-    """Why nobody answers, in a sentence where it is known."""
+    """Returns why there was no answer, as a sentence for known causes, else gRPC's text."""
     causes = _IN_PLAIN_TEXT if tls is None else _WITH_TLS
     known = (said for pattern, said in causes if re.search(pattern, text, re.IGNORECASE | re.DOTALL))
     return next(known, text)
@@ -108,7 +108,7 @@ def _channel(address: Address, tls: TlsFiles | None) -> grpc.Channel:
 
 
 def _name(address: Address, tls: TlsFiles) -> str:
-    """A name that the server's certificate is made out to."""
+    """Returns a name that the server's certificate is valid for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -1,4 +1,4 @@
-"""Sockets that a server will accept connections on."""
+"""Listening sockets."""
 
 import errno
 import socket
@@ -19,10 +19,10 @@ _BACKLOG: Final = 1_024
 
 @contextmanager
 def bound(address: Address, *, shares_port: bool = False) -> Iterator[tuple[Address, Sequence[socket.socket]]]:
-    """The address with its port, and sockets that listen on all that its host stands for.
+    """Binds sockets on all addresses of a host for the block; yields the address with its port, and the sockets.
 
     Raises:
-        StartupError: none can be bound, or another program listens on one; the text says why.
+        StartupError: no address can be bound, or another program listens on one; the text says why.
     """
     with ExitStack() as stack:
         # It binds for a moment, so that two servers on one port are told from two addresses of one name.
@@ -40,13 +40,15 @@ def bound(address: Address, *, shares_port: bool = False) -> Iterator[tuple[Addr
 
 
 def _of_host(address: TcpAddress, *, shares_port: bool) -> list[socket.socket]:
-    """A name may stand for several addresses, all on one port; what the machine does not have is left out."""
+    """Returns sockets on all addresses of a host's name, on one port; addresses that the machine lacks are left out."""
     sockets: list[socket.socket] = []
     failure: StartupError | None = None
-    for family, place in resolved(address):
-        port = sockets[0].getsockname()[1] if sockets else place[1]
+    for family, socket_address in resolved(address):
+        port = sockets[0].getsockname()[1] if sockets else socket_address[1]
         try:
-            sockets.append(_bound(address, family, (place[0], port, *place[2:]), shares_port=shares_port))
+            sockets.append(
+                _bound(address, family, (socket_address[0], port, *socket_address[2:]), shares_port=shares_port)
+            )
         except StartupError as error:
             failure = error
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
@@ -59,7 +61,9 @@ def _of_host(address: TcpAddress, *, shares_port: bool) -> list[socket.socket]:
     raise failure or StartupError(f"cannot listen on {address}: no address is known for {address.host}")
 
 
-def _bound(address: Address, family: int, place: tuple[object, ...] | str, *, shares_port: bool) -> socket.socket:
+def _bound(
+    address: Address, family: int, socket_address: tuple[object, ...] | str, *, shares_port: bool
+) -> socket.socket:
     # By this protocol asyncio knows a socket whose small packets must not wait for others (Nagle): that takes 40 ms.
     one = socket.socket(family, socket.SOCK_STREAM, 0 if family == socket.AF_UNIX else socket.IPPROTO_TCP)
     try:
@@ -70,7 +74,7 @@ def _bound(address: Address, family: int, place: tuple[object, ...] | str, *, sh
         if shares_port:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.settimeout(0)
-        one.bind(place)
+        one.bind(socket_address)
         # At once: until it listens, another program could bind it as well.
         one.listen(_BACKLOG)
     except OSError as error:

@@ -1,1 +1,1 @@
-"""What holds of every call, whichever method: interceptors, requests, replies, errors."""
+"""Handling of every call, independent of the method: interceptors, requests, replies, errors."""

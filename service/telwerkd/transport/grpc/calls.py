@@ -1,4 +1,4 @@
-"""How many calls there were of each method, how they ended, and how long they took."""
+"""Counts of calls by method and status, and their durations, as the source of metrics."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ _EARLY_SECONDS = 0.1
 
 
 class Method(NamedTuple):
-    """A method, as the labels of its metrics name it."""
+    """A method, as the labels of its metrics."""
 
     type: str
     service: str
@@ -65,12 +65,12 @@ class MethodCalls:
         self.seconds = Histogram(SECONDS)
 
     def begin(self) -> float:
-        """Counts a call that begins; gives the instant, for its end."""
+        """Counts a call that begins; returns the instant, to be passed to `end`."""
         self.started += 1
         return perf_counter()
 
     def end(self, begun: float, context: Context, raised: int = _OK) -> None:
-        """Counts a call that ends, with the context's status, or else with the code of what was `raised`."""
+        """Counts a call that ends, by the context's status, or without one by the code `raised`."""
         code: Any = context.code()
         number = _OK if code is None else code if isinstance(code, int) else code.value[0]
         number = number or raised
@@ -80,7 +80,7 @@ class MethodCalls:
             self._limits.met(context.details() or "")
 
     def receiving(self, decode: Deserializer | None) -> Deserializer:
-        """`decode`, or nothing, with the requests counted."""
+        """Returns a deserializer that counts requests around `decode`, if there is one."""
 
         def received(raw: bytes) -> Any:
             self.received += 1
@@ -89,7 +89,7 @@ class MethodCalls:
         return received
 
     def sending(self, encode: Serializer | None) -> Serializer:
-        """`encode`, or nothing, with the replies counted."""
+        """Returns a serializer that counts replies around `encode`, if there is one."""
 
         def sent(reply: Any) -> bytes:
             self.sent += 1
@@ -103,7 +103,7 @@ class CallCounters:
     """The calls of each method that the server has; those of methods that it does not have are counted together."""
 
     def __init__(self, services: Iterable[ServiceDescriptor] = (), limits: LimitCounts | None = None) -> None:
-        """Methods of other services than these are known once a call reaches them."""
+        """Methods of `services` have counts from the start, those of other services from their first call."""
         self.limits = limits or LimitCounts()
         self._of: dict[Method, MethodCalls] = {}
         self._by_path: dict[str, MethodCalls] = {}
@@ -121,7 +121,7 @@ class CallCounters:
         return found or self._others
 
     def methods(self) -> Mapping[Method, MethodCalls]:
-        """The calls by method."""
+        """The counts by method."""
         return self._of
 
 

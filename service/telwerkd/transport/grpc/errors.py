@@ -1,8 +1,8 @@
-"""How errors end RPCs; `telwerkd.transport.codec.errors` says what is told of each.
+"""Ends RPCs that raised an error with a status; `telwerkd.transport.codec.errors` has the table of statuses.
 
 Every error carries `google.rpc.Status` details (AIP-193): an `ErrorInfo` always, a `BadRequest` where fields are at
-fault, a `RetryInfo` where sending again later helps. What is no `TelwerkError` is a defect: it is logged whole, and the
-client learns no more of it than an `error_id` to ask about.
+fault, a `RetryInfo` where a retry helps. An exception that is no `TelwerkError` is a defect: it is logged with its
+traceback, and the client gets only an `error_id` to ask about.
 
 The one answer that comes without details is gRPC's own UNIMPLEMENTED, for a method that this server does not have.
 """
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RichStatus(grpc.Status):
-    """What ends an RPC that went wrong; fit for `context.abort_with_status`. The details stand in the trailers."""
+    """The status of a failed RPC, for `context.abort_with_status`. The details are in the trailers."""
 
     code: grpc.StatusCode
     details: str
@@ -54,7 +54,7 @@ class RichStatus(grpc.Status):
 
 
 def to_status(error: TelwerkError) -> RichStatus:
-    """The status that tells a client of `error`. Texts and violations are cut to what fits into trailers."""
+    """Returns the status of `error`. Texts and violations are truncated to fit into trailers."""
     return _as_trailers(to_rpc_status(error), described(error).retry_milliseconds)
 
 
@@ -82,7 +82,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     Servicers are coroutines or asynchronous generators; others are refused, for they would block the loop in here.
 
-    The last words of every call are handed over to `replies`, if there are any.
+    The last reply or status of every call is passed to `replies`, if given, which bounds its delivery.
     """
 
     def __init__(self, replies: Replies | None = None) -> None:
@@ -92,7 +92,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """See the class."""
+        """Wraps the method's handler so that errors become statuses."""
         method = handler_call_details.method
         handler: Handler | None
         try:
@@ -105,7 +105,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             return self._shielded(refusing(error), method)
 
     def _shielded(self, handler: Handler, method: str) -> Handler:
-        """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
+        """Returns the handler with decoding, servicer and encoding wrapped, for all four kinds of method."""
         inner = behaviour_of(handler)
         if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
             raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
@@ -173,14 +173,14 @@ async def end_with(context: Context, status: RichStatus) -> None:
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
-    """What to end the RPC with; None where it has ended. The error keeps nothing of the RPC any more.
+    """Returns the status to end the RPC with; None if it has ended. Removes the error's tracebacks.
 
     `asyncio.CancelledError` is no `Exception`, and so never comes here: swallowed, it would leave the RPC without an
     end.
 
     Raises:
-        Exception: it is grpc's own, of a client that has gone or a server that has stopped; or a status was sent
-            already, and grpc logs the error.
+        Exception: `error` is grpc's own, of a disconnected client or a stopped server; or a status was sent already,
+            and grpc logs the error.
     """
     if isinstance(error, grpc.aio.AbortError) and context.done():
         without_traceback(error)
@@ -195,9 +195,9 @@ def _ending(method: str, context: Context, error: Exception) -> RichStatus | Non
 
 
 def defect(method: str, peer: str, error: Exception) -> RichStatus:
-    """Logs an error that nobody foresaw; the status that tells a client no more of it than an `error_id`.
+    """Logs an unexpected error, and returns a status that has only its `error_id`.
 
-    That no memory is left is no defect: it is a matter of now.
+    A MemoryError is no defect: it becomes UNAVAILABLE.
     """
     if isinstance(error, MemoryError):
         _log.error("no memory is left for a call of %s", method)
@@ -215,7 +215,7 @@ _E = TypeVar("_E", bound=BaseException)
 
 
 def without_traceback(error: _E) -> _E:
-    """The error without its tracebacks, for one that is kept beyond the call that it ended.
+    """Removes the tracebacks of an error that is kept beyond its call, and of its causes; returns it.
 
     A traceback holds its frames, and they hold the request and, through a context, a future or a local name, the error
     again: a cycle, which keeps the whole request until the garbage collector comes by.
@@ -230,17 +230,17 @@ def without_traceback(error: _E) -> _E:
 
 
 class _Undecodable:
-    """Stands for a request until there is a context to answer its error on."""
+    """The placeholder of a request that could not be decoded, until there is a context to answer its error on."""
 
     def __init__(self, error: TelwerkError) -> None:
         self.error = error
 
 
 def _decoding(decode: Deserializer, *, defer: bool) -> Deserializer:
-    """`decode` with its failures as `TelwerkError`.
+    """Returns a deserializer that turns failures of `decode` into `TelwerkError`.
 
     A message of a stream is decoded when the servicer reads it: the error is raised there. A single request is decoded
-    before the servicer is called (`defer`), where grpc would answer by itself: the error is handed on in its place.
+    before the servicer is called (`defer`), where grpc would answer by itself: the error is passed on instead of it.
     """
 
     def decoded(raw: bytes) -> Any:
@@ -264,7 +264,7 @@ def _unless_undecodable(request: Any) -> Any:
 
 
 def refusing(error: Exception) -> Handler:
-    """A handler for a method of any kind, which reads no request and raises `error`.
+    """Returns a handler for a method of any kind that reads no request and raises `error`.
 
     It has no deserializer, and no other handler is without one: so the gate knows a refusal before it is called.
     """

@@ -1,4 +1,4 @@
-"""Reading the first message of calls against the clock."""
+"""Reads the first message of calls with a timeout."""
 
 import asyncio
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class FirstMessages:
         self._is_stopping = False
 
     def use(self, seconds: float) -> None:
-        """Gives other messages so long."""
+        """Sets the timeout of messages read from now on."""
         self._seconds = seconds
 
     def drain(self) -> None:
@@ -41,7 +41,7 @@ class FirstMessages:
         asyncio.get_running_loop().call_later(_STOPPING_SECONDS, self._stop)
 
     async def read(self, context: Context) -> Any:
-        """The message, or grpc's EOF.
+        """Returns the message, or grpc's EOF.
 
         Raises:
             UnavailableError: SLOW_REQUEST, it did not come in time; or SHUTTING_DOWN, the server stops.

@@ -1,4 +1,4 @@
-"""The gate that every call passes before anything is known of it: how many are open, and how long its request takes.
+"""The first check of every call, before its key is known: limits of open calls, and a timeout for its request.
 
 gRPC hands a call over as soon as its headers are there, and then waits for its message for ever. So every call is
 served here as a stream of requests, whichever kind it is (on the wire all four are the same): there is a context to
@@ -42,14 +42,14 @@ _KEPT_FREE = 4
 that open all they can leaves half of what it finds, so that two, or ten, cannot shut out the next."""
 
 _COPIED_BYTES_MAX = 2**18
-"""Of a larger message, gRPC's copy alone is a turn of the event loop: what is done with it comes in the next one."""
+"""Above this size, gRPC's copy of a message takes an iteration of the event loop: its handling waits for the next."""
 
 _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
 
 
 class GateLimits(msgspec.Struct, frozen=True):
-    """What one address, and all together, may have open; the names are those of the settings."""
+    """Limits of open calls, for one address and for all together; the names are those of the settings."""
 
     calls_max: int
     calls_per_peer_max: int
@@ -59,9 +59,9 @@ class GateLimits(msgspec.Struct, frozen=True):
 
 
 class Refusals:
-    """Counts the refused calls of each host, and says how long the next refusal has to wait.
+    """Counts the refused calls of each host, and computes the delay of the next refusal.
 
-    Only refusals wait: whoever shares an address with an attacker, and has a key, is answered as always.
+    Only refusals are delayed: a client with a valid key is not affected by an attacker at the same address.
     """
 
     def __init__(self, calls_max: int, delay_seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -71,11 +71,11 @@ class Refusals:
         self._seen = OrderedDict[str, tuple[float, int]]()
 
     def use(self, calls_max: int, delay_seconds: float) -> None:
-        """Goes by other limits from now on."""
+        """Sets the limits for refusals from now on."""
         self._calls_max, self._delay_seconds = calls_max, delay_seconds
 
     def delay(self, host: str) -> float:
-        """Counts one refused call; seconds until it may be answered."""
+        """Counts one refused call; returns the seconds until it may be answered."""
         now = self._clock()
         began, calls = self._seen.pop(host, (now, 0))
         if now - began >= _WINDOW_SECONDS:
@@ -87,9 +87,9 @@ class Refusals:
 
 
 class GateInterceptor(grpc.aio.ServerInterceptor):
-    """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing.
+    """**Outermost**: it runs before the `ErrorInterceptor`, because a refusal must cost next to nothing.
 
-    So it is here that every call is counted, whatever becomes of it.
+    So it counts every call, however it ends.
     """
 
     def __init__(self, limits: GateLimits, inflating: Inflating, calls: CallCounters | None = None) -> None:
@@ -103,7 +103,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         self._made = lru_cache(HANDLERS_MAX)(self._gated)
 
     def use(self, limits: GateLimits) -> None:
-        """Goes by other limits from the next call on."""
+        """Sets the limits from the next call on."""
         self._limits = limits
         self._refusals.use(limits.refused_calls_max, limits.refused_delay_seconds)
         self._first_messages.use(limits.first_message_seconds)
@@ -115,7 +115,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """See the class."""
+        """Wraps the method's handler with the gate; unknown methods get a refusal."""
         handler: Handler | None = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None:
@@ -150,7 +150,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         await end_with(context, _UNKNOWN_METHOD)
 
     def _refusing(self, behaviour: Behaviour) -> Behaviour:
-        """What has no way to decode a request is a refusal (`errors.refusing`): no key, or one that is not known."""
+        """Returns the delayed behaviour of a refusal: of a handler without a deserializer (`errors.refusing`)."""
 
         async def serve(requests: Any, context: Context) -> None:
             host = self._enter(context)
@@ -184,7 +184,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         return serve
 
     async def _inflated(self, raw: bytes, context: Context, method: str) -> bytes:
-        """The message. What comes over HTTP is inflated already."""
+        """Returns the message, inflated if compressed. Messages over HTTP are inflated already."""
         if len(raw) > _COPIED_BYTES_MAX:
             await asyncio.sleep(0)
         return raw if hasattr(context, "rpc_system") else await self._inflating.inflated(raw, context, method)
@@ -201,7 +201,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
             await asyncio.sleep(seconds)
 
     def _enter(self, context: Context) -> str:
-        """Takes a place for a call, which `_leave` gives back; whose it is. Raises a TelwerkError if there is none."""
+        """Counts a call as open until `_leave`, and returns its host. Raises a TelwerkError if a limit is reached."""
         host = host_of(context.peer())
         full = self._full(host)
         if full is not None:
@@ -275,7 +275,7 @@ def _refusal(serve: Behaviour, counted: MethodCalls) -> Handler:
 
 
 def _ended(serve: Behaviour, counted: MethodCalls) -> Behaviour:
-    """`serve`, counted, with what the gate itself refuses as the call's status."""
+    """Returns `serve` with its calls counted, and with the gate's own refusals as statuses."""
 
     async def ending(requests: Any, context: Context) -> Any:
         begun, raised = counted.begin(), 0

@@ -1,4 +1,4 @@
-"""What grpc calls for a method: a handler of one of four kinds, taken apart and put together again."""
+"""Taking apart and rebuilding grpc's handlers of methods, of all four kinds."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -24,9 +24,9 @@ HANDLERS_MAX = 512
 
 
 def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:
-    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one.
+    """Returns a coroutine function that writes what an asynchronous generator yields; a coroutine function unchanged.
 
-    With `replies`, a reply that nobody takes ends the call.
+    With `replies`, a reply that the client does not read ends the call.
     """
     if not inspect.isasyncgenfunction(behaviour):
         return behaviour
@@ -44,7 +44,7 @@ def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:
 
 
 def behaviour_of(handler: Handler) -> Behaviour:
-    """What the handler calls, whichever of the four kinds it is."""
+    """Returns the function of a handler, of whichever kind."""
     match handler.request_streaming, handler.response_streaming:
         case False, False:
             name = "unary_unary"
@@ -64,7 +64,7 @@ def behaviour_of(handler: Handler) -> Behaviour:
 def rebuilt(
     handler: Handler, behaviour: Behaviour, deserializer: Deserializer | None, serializer: Serializer | None
 ) -> Handler:
-    """A handler of the same kind as `handler` with these parts."""
+    """Returns a handler of the same kind as `handler` with these parts."""
     match handler.request_streaming, handler.response_streaming:
         case False, False:
             return grpc.unary_unary_rpc_method_handler(behaviour, deserializer, serializer)

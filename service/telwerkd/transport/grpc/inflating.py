@@ -1,9 +1,9 @@
-"""Requests that were sent compressed, inflated here and not by gRPC.
+"""Decompression of requests, in bounded steps instead of by gRPC.
 
 gRPC inflates a message in one step, in the event loop, up to the bound of any message: 30 ms for 15 MB that were 15 kB
-on the wire, also where the method takes 4 kB and knows no key. So it is told to hand over what came; whether that is
-compressed it does not say. No message of the contract begins as gzip or deflate do: gzip's first byte is no tag, and
-deflate's is that of a field 15, before which none of the required ones came.
+on the wire, also where the method takes 4 kB and knows no key. So gRPC is configured to pass on the raw bytes, without
+a mark whether they are compressed. No message of the contract begins as gzip or deflate do: gzip's first byte is no
+tag, and deflate's is that of a field 15, before which none of the required ones came.
 """
 
 import asyncio
@@ -30,32 +30,32 @@ _DEFLATE_CHECK: Final = 31
 _EITHER_WINDOW: Final = 32 + zlib.MAX_WBITS
 _SIZE_BYTES: Final = 4
 _PIECE_BYTES: Final = 2**17
-"""Inflated in a turn of the event loop."""
+"""Bytes inflated in one iteration of the event loop."""
 _TOO_LARGE: Final = "Decompressed message larger than max"
 """As gRPC says it."""
 
 
 class Inflating:
-    """Inflates messages a piece at a time, those that are larger than a piece in turn, and counts them as they grow."""
+    """Inflates messages piece by piece, larger ones alternating by a lock, with their memory reserved as they grow."""
 
     def __init__(self, message_bytes_max: int, bytes_max: BytesMax, budget: MemoryBudget) -> None:
         self._message_bytes_max = message_bytes_max
         self._bytes_max = bytes_max
         self._budget = budget
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def inflated(self, raw: bytes, context: Context, method: str) -> bytes:
-        """The message, of no more bytes than the method takes.
+        """Returns the message, of no more bytes than the method allows.
 
         Raises:
-            LimitExceededError: it has more.
+            LimitExceededError: the message has more.
             UnavailableError: OVERLOADED, the memory that all calls may hold is used up.
-            grpc.aio.AbortError: it has more than any message may; the call has ended so.
+            grpc.aio.AbortError: the message has more than any may; the call was ended.
         """
         if not _is_compressed(raw):
             return raw
         bytes_max, setting = self._bytes_max(method, self._message_bytes_max)
-        if _told_size(raw) <= self._message_bytes_max:
+        if _declared_size(raw) <= self._message_bytes_max:
             message = await self._at_most(raw, bytes_max)
             if message is not None:
                 return message
@@ -65,14 +65,14 @@ class Inflating:
         return await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_LARGE)
 
     async def _at_most(self, raw: bytes, bytes_max: int) -> bytes | None:
-        """The message; None if it is larger. What cannot be inflated is taken as it is."""
+        """Returns the message; None if it is larger. Bytes that cannot be inflated are returned unchanged."""
         unpacking = _Unpacking(raw, bytes_max)
         try:
             unpacking.go_on()
             with Reservation(self._budget, "the request") as memory:
                 while unpacking.goes_on:
                     memory.resize(unpacking.size)
-                    async with self._turn:
+                    async with self._lock:
                         await asyncio.sleep(0)
                         unpacking.go_on()
         except zlib.error:
@@ -83,7 +83,7 @@ class Inflating:
 
 
 class _Unpacking:
-    """A message that is being inflated, up to a byte more than it may have."""
+    """A message that is being inflated, up to one byte above its limit."""
 
     def __init__(self, raw: bytes, bytes_max: int) -> None:
         self._rest = raw
@@ -113,6 +113,6 @@ def _is_compressed(raw: bytes) -> bool:
     return raw.startswith(_GZIP)
 
 
-def _told_size(raw: bytes) -> int:
-    """How large a message in gzip says that it is, at its end; nothing for another."""
+def _declared_size(raw: bytes) -> int:
+    """Returns the size that a gzip message declares in its last bytes; 0 for deflate."""
     return int.from_bytes(raw[-_SIZE_BYTES:], "little") if raw.startswith(_GZIP) else 0

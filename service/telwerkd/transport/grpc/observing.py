@@ -1,4 +1,4 @@
-"""Calls, as they are told to `telwerkd.transport.calls`.
+"""The interceptor that reports calls to `telwerkd.transport.calls`.
 
 A port that answers another protocol through the same interceptors names it by the `rpc_system` of its contexts.
 """
@@ -27,7 +27,7 @@ _NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class ObservingInterceptor(grpc.aio.ServerInterceptor):
-    """**Outermost**, before the gate: what is refused is a call as well. Not there unless somebody wants to be told."""
+    """**Outermost**, before the gate, so that refused calls are observed too. Installed only if calls are observed."""
 
     def __init__(self, observed_calls: CallObserver) -> None:
         self._calls = observed_calls
@@ -35,7 +35,7 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """See the class."""
+        """Wraps the method's handler so that its calls are observed."""
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None:
             return None
@@ -69,7 +69,7 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _name_of(code: Any) -> str:
-    """Of a code as grpc has it: none, a number, or the enumeration."""
+    """Returns the name of a status code, which grpc gives as None, a number, or the enumeration."""
     return _NAMES.get(0 if code is None else code, getattr(code, "name", "UNKNOWN"))
 
 
@@ -84,7 +84,7 @@ def _counting(encode: Serializer) -> Serializer:
 
 
 def spanned(encode: Serializer) -> Serializer:
-    """`encode` as a stage; what comes encoded was so in one of its own."""
+    """Returns `encode` as a traced stage, except for replies that are encoded already."""
 
     def encoded(reply: Any) -> bytes:
         if isinstance(reply, Encoded):
@@ -96,7 +96,7 @@ def spanned(encode: Serializer) -> Serializer:
 
 
 def noted(decode: Deserializer, *, is_stage: bool) -> Deserializer:
-    """`decode`, with what is learnt of the call from its request; as a stage of its own unless that comes later."""
+    """Returns `decode` with the call's size and account recorded; as a traced stage if `is_stage`."""
 
     def decoded(raw: bytes) -> Any:
         call = calls.current()

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, as far as limits are concerned."""
+"""The identity of a peer for limits: its host, or its network."""
 
 import ipaddress
 from functools import lru_cache
@@ -21,9 +21,9 @@ def _network_of(host: str) -> str:
 
 
 def host_of(peer: str) -> str:
-    """The peer without its port, from gRPC's form: `ipv4:192.0.2.1:5000`, `ipv6:%5B2001:db8::1%5D:5000`, `unix:`.
+    """Returns a peer without its port, from gRPC's form: `ipv4:192.0.2.1:5000`, `ipv6:%5B2001:db8::1%5D:5000`, `unix:`.
 
-    An IPv6 address stands for its network of 64 bits. All clients of a Unix socket are one, as are those of a proxy.
+    An IPv6 address counts as its /64 network. All clients of a Unix socket are one peer, as are those of a proxy.
     """
     if peer.startswith("ipv4:"):
         return peer.rpartition(":")[0]

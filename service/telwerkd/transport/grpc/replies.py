@@ -1,4 +1,4 @@
-"""Replies on their way out: counted in memory until grpc has written them, and not for ever."""
+"""Replies that are being sent: their memory is reserved until grpc has written them, with a timeout."""
 
 import asyncio
 import gc
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class Replies:
-    """Watches over the end of calls: their last words may lie unread for `stall_seconds`, then the call is reset.
+    """Resets a call whose last reply the client has not read for `stall_seconds`.
 
-    grpc's Python API tells of a unary reply only that its call's task has ended, which it does when everything was
-    written to the connection. A reader that opens no window would keep reply and call for as long as it is connected.
+    grpc's Python API shows that a unary reply was written only by the end of the call's task. A client that grants no
+    flow-control window would otherwise keep reply and call in memory for as long as it is connected.
     """
 
     def __init__(self, budget: MemoryBudget, stall_seconds: float) -> None:
@@ -34,7 +34,7 @@ class Replies:
         self._looking: asyncio.TimerHandle | None = None
 
     def hand_over(self, size: int) -> None:
-        """Counts the last `size` bytes of the current call until they were written.
+        """Reserves memory for the last `size` bytes of the current call until they are written.
 
         Raises:
             UnavailableError: OVERLOADED, the memory for it is used up.
@@ -52,7 +52,7 @@ class Replies:
             self._looking = loop.call_later(self._stall_seconds / _LOOKS, self._look)
 
     def taken(self) -> None:
-        """What was handed over was written, and the current call goes on."""
+        """Ends the watch over the current call's reply, which was written, as the call goes on."""
         task = asyncio.current_task()
         if task is not None and self._since.pop(task, None) is not None:
             task.remove_done_callback(self._written)
@@ -92,7 +92,7 @@ def _reset(handling: list[asyncio.Task[object]]) -> None:
 
 
 def _handled_by(owner: asyncio.Task[object]) -> Iterator[asyncio.Task[object]]:
-    """The tasks that are local to grpc's coroutine of a call, which says of itself no more than the collector sees."""
+    """Yields the tasks in local variables of grpc's coroutine of a call, found by garbage collector references."""
     if owner.get_name() != _RPC_TASK:
         return
     for scope in gc.get_referents(owner.get_coro()):

@@ -1,4 +1,4 @@
-"""How large a request may be, and how it is decoded: by its method, before anything is made of its bytes."""
+"""Limits and decoding of requests, by method; limits are checked before bytes are decoded."""
 
 import asyncio
 from collections.abc import Iterator
@@ -68,9 +68,9 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Bounds requests, and reserves the memory of large ones until their calls have ended.
 
     **Innermost**: what it puts in place of a method's deserializer and serializer is what the others wrap. Batches of
-    events and of queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; all else is decoded
-    before its servicer is called, if it is not too large: of what is large the account at once, and the rest a little
-    at a time. Replies that are encoded already are passed on.
+    events and of queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; other requests are
+    decoded before their servicer is called: of large ones the account at once, and the rest in bounded steps. Replies
+    that are encoded already are passed on.
     """
 
     def __init__(self, limits: RequestLimits, events: EventLimits, budget: MemoryBudget) -> None:
@@ -79,13 +79,13 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         self._batches = EventBatches(events, budget)
         self._rest = WeakKeyDictionary[asyncio.Task[Any], Iterator[None]]()
         """What is left to decode of the requests of calls."""
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._made = lru_cache(HANDLERS_MAX)(self._bounded)
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """See the class."""
+        """Replaces the method's deserializer and serializer."""
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
             return handler
@@ -100,7 +100,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         return rebuilt(handler, behaviour, bounded, encode)
 
     def _decoded(self, behaviour: Behaviour) -> Behaviour:
-        """`behaviour`, called once its request is decoded."""
+        """Returns `behaviour`, called once its request is decoded completely."""
 
         async def called(request: Any, context: Context) -> Any:
             if (rest := self._rest.pop(_current_call(), None)) is not None:
@@ -111,10 +111,10 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         return called
 
     async def _finished(self, decoding_: Iterator[None]) -> None:
-        """Decodes the rest of a request; of those that are large at the same time, a portion of each in turn."""
+        """Decodes the rest of a request step by step; concurrent large requests alternate by a lock."""
         is_over = False
         while not is_over:
-            async with self._turn:
+            async with self._lock:
                 await asyncio.sleep(0)
                 is_over = next(decoding_, _OVER) is _OVER
 
@@ -171,7 +171,7 @@ def _at_most(bytes_max: int, setting: str, decode: Deserializer) -> Deserializer
 
 
 def _until_the_call_ends(reservation: Reservation) -> None:
-    """Releases it then: grpc keeps the bytes of a single request as long, and decodes it in the call's own task."""
+    """Releases a reservation when the current call ends: grpc keeps the bytes of a single request until then."""
     _current_call().add_done_callback(lambda _: reservation.release())
 
 

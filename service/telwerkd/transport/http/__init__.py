@@ -1,1 +1,1 @@
-"""The HTTP port: the same calls as over gRPC by the Connect protocol, and the probes."""
+"""The HTTP port: the calls of gRPC by the Connect protocol, the web page, and the probes."""

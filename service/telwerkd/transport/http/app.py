@@ -1,4 +1,4 @@
-"""What an HTTP port answers, on ASGI: who may ask, and for what."""
+"""The ASGI application of an HTTP port: routing, and the check of origins."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,20 +28,20 @@ class Connection(Protocol):
     """The connection of a request, as the server gives it with the scope."""
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says what is to be cancelled if the client goes."""
+        """Sets the task that is cancelled if the client disconnects."""
 
     def abort(self) -> None:
         """Cuts it, whatever was not sent."""
 
 
 class App:
-    """Answers requests, and sees to it that each comes to an end."""
+    """The ASGI application: answers each request, and makes sure that each ends."""
 
     def __init__(self, answer: Callable[[Exchange], Any]) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answers one request."""
         connection: Connection = scope["state"]["connection"]
         task = asyncio.current_task()
         exchange = Exchange(scope, receive, send)
@@ -107,13 +107,13 @@ class Site:
 
 
 async def not_found(exchange: Exchange) -> None:
-    """Answers that there is nothing under the path."""
+    """Answers 404 for an unknown path."""
     text = f"there is nothing at {ascii(exchange.path)[:200]} of this port"
     await refuse(exchange, 404, grpc.StatusCode.UNIMPLEMENTED, text)
 
 
 def probes_alone(watched: Probes) -> Callable[[Exchange], Any]:
-    """What a port of the probes' own answers."""
+    """Returns the handler of a port for probes only."""
 
     async def answer(exchange: Exchange) -> None:
         if exchange.path in probes.PATHS:

@@ -80,7 +80,7 @@ class ConnectCalls:
         return self._methods.by_path.get(path)
 
     async def answer(self, exchange: Exchange, method: Method) -> None:
-        """Answers a call, however it ends."""
+        """Answers a call, successful or not."""
         codecs = STREAM_CODECS if method.is_stream else UNARY_CODECS
         if exchange.method != "POST":
             text = f"{method.path} is called by POST, not {exchange.method[:20]}"
@@ -119,7 +119,7 @@ class ConnectCalls:
         return await self.computed(partial(read, raw), in_thread=len(raw) > _LOOP_BYTES_MAX)
 
     async def _unpacked(self, unpacking: Unpacking, packed_bytes: int, memory: Reservation) -> bytes:
-        """A body that was compressed, counted in memory as it is unpacked."""
+        """Returns a decompressed body; its memory is reserved as it grows."""
         body = bytearray()
         while piece := await self.computed(unpacking.piece, in_thread=unpacking.takes_long):
             if unpacking.size > _COUNTED_BYTES_MIN:
@@ -129,7 +129,7 @@ class ConnectCalls:
         return bytes(body)
 
     async def reply(self, method: Method, codec: Codec, encoded: bytes, memory: Reservation) -> bytes:
-        """The reply as it is sent, but for compression."""
+        """Returns the reply's body in the call's codec, before compression."""
         if not codec.is_json:
             return encoded
         if len(encoded) > _COUNTED_BYTES_MIN:
@@ -139,7 +139,7 @@ class ConnectCalls:
         )
 
     async def computed(self, compute: Callable[[], _T], *, in_thread: bool) -> _T:
-        """What a function returns; in a thread if it takes long."""
+        """Runs a function, in a thread if it takes long, and returns its result."""
         if not in_thread:
             return compute()
         return await asyncio.get_running_loop().run_in_executor(self._threads, compute)
@@ -149,7 +149,7 @@ class ConnectCalls:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, method: Method, context: HttpContext, seconds: float | None) -> tuple[bytes, CallError | None]:
-        """The reply, encoded, or what the call ended with."""
+        """Runs a call; returns the encoded reply, and the error if it failed."""
         encoded = b""
         late = CallError(grpc.StatusCode.DEADLINE_EXCEEDED, f"not answered within {seconds or 0:g} s, as was asked")
         if seconds == 0:
@@ -168,7 +168,7 @@ class ConnectCalls:
 
 
 class _Call:
-    """One call."""
+    """One call by the Connect protocol."""
 
     def __init__(
         self, calls: ConnectCalls, exchange: Exchange, method: Method, codec: Codec, memory: Reservation

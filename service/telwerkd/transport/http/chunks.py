@@ -1,4 +1,4 @@
-"""What h11 takes long for, bounded or done in another way.
+"""Limits and faster paths for what is slow in h11: many header lines, and many small chunks.
 
 Of the head of a request each line takes it some 3 us, and three bytes may be one: so heads have few lines. Of a body
 each chunk takes it some 9 us, and a byte may be one: so as many are read at once as have come.
@@ -22,14 +22,14 @@ class _Received(Protocol):
     """h11's buffer of what was received."""
 
     def __bytes__(self) -> bytes:
-        """All of it."""
+        """Returns the whole content."""
 
     def maybe_extract_at_most(self, count: int) -> bytearray | None:
-        """Takes so much from its beginning."""
+        """Removes up to `count` bytes from the beginning and returns them."""
 
 
 class TooManyLinesError(h11.RemoteProtocolError):
-    """A head, or trailers, of more lines than they may have."""
+    """A head, or trailers, with too many lines."""
 
     def __init__(self) -> None:
         super().__init__("too many lines", error_status_hint=431)
@@ -39,7 +39,7 @@ class Requests(h11.Connection):
     """The server's side of a connection."""
 
     chunks = 0
-    """How many it has read."""
+    """The number of chunks read."""
 
     # h11 has no API for other readers.
     def _get_io_object(self, role: Any, event: Any, io_dict: Any) -> Any:
@@ -70,7 +70,7 @@ def _checked(received: _Received) -> int:
 
 
 class _Chunks(ChunkedReader):
-    """Reads whole chunks together, and leaves to h11 what else there is: parts of them, the end, and what is wrong."""
+    """Reads many whole chunks at once; partial chunks, the end and errors are left to h11."""
 
     def __init__(self, of: Requests) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Bodies that are compressed: gzip, which Connect's clients use by default."""
+"""Compression of bodies by gzip, which Connect's clients use by default."""
 
 import gzip
 import re
@@ -24,7 +24,7 @@ _UNNAMED_IDENTITY: Final = 0.0001
 
 
 class Unpacking:
-    """Unpacks a body that was compressed by gzip, a piece at a time, and never more of it than there may be."""
+    """Decompresses a gzip body piece by piece, up to a limit."""
 
     def __init__(self, raw: bytes, bytes_max: int, setting: str) -> None:
         self._unpacking = zlib.decompressobj(_GZIP_WINDOW)
@@ -40,11 +40,11 @@ class Unpacking:
         return len(self._raw) > _SMALL_BYTES
 
     def piece(self) -> bytes:
-        """The next piece; nothing where there is no more.
+        """Returns the next piece; empty bytes at the end.
 
         Raises:
-            BodyTooLargeError: the body has more bytes than it may.
-            InvalidArgumentError: these bytes are no gzip.
+            BodyTooLargeError: the body has more bytes than the limit.
+            InvalidArgumentError: the bytes are no gzip.
         """
         try:
             piece = self._unpacking.decompress(self._raw, _PIECE_BYTES)
@@ -64,17 +64,17 @@ def _no_gzip() -> InvalidArgumentError:
 
 
 def packed(body: bytes) -> bytes:
-    """The body, compressed."""
+    """Returns a body, compressed."""
     return gzip.compress(body, _LEVEL, mtime=0)
 
 
 def pays(body_bytes: int, accepted: str | None) -> bool:
-    """Whether a response of so many bytes is compressed for one who accepts that."""
+    """Whether a response is compressed: the client accepts gzip, and the body is large enough."""
     return accepted is not None and body_bytes >= _COMPRESSED_BYTES_MIN and weight("gzip", accepted) > 0
 
 
 def weight(coding: str, accepted: str | None) -> float:
-    """How much a client likes a coding, from 0 (not at all) to 1, by its `Accept-Encoding` (RFC 9110, 12.5.3)."""
+    """Returns the quality value of a coding, 0 to 1, in a client's `Accept-Encoding` (RFC 9110, 12.5.3)."""
     if accepted is None or len(accepted) > _ACCEPTED_CHARACTERS_MAX:
         accepted = ""
     weights = dict(map(_weighed, accepted.lower().split(",")))
@@ -83,7 +83,7 @@ def weight(coding: str, accepted: str | None) -> float:
 
 
 def _weighed(part: str) -> tuple[str, float]:
-    """A coding and its weight; one that cannot be read is none."""
+    """Returns a coding and its quality value; 0 for a malformed value."""
     coding, has_weight, parameter = part.partition(";")
     if not has_weight:
         return coding.strip(), 1.0

@@ -1,7 +1,7 @@
-"""What the Connect protocol writes and reads beside messages: codes, errors, headers, envelopes.
+"""The Connect protocol apart from messages: codes, errors, headers, envelopes.
 
-https://connectrpc.com/docs/protocol. Unary calls are plain POSTs; a stream's messages stand in envelopes, the last of
-which tells how it ended.
+https://connectrpc.com/docs/protocol. Unary calls are plain POSTs; a stream's messages are in envelopes, the last of
+which has the status.
 """
 
 import base64
@@ -52,7 +52,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Codec(NamedTuple):
-    """How messages are written."""
+    """The encoding of messages: binary or JSON."""
 
     content_type: str
     is_json: bool
@@ -69,7 +69,7 @@ STREAM_CODECS: Final[Mapping[str, Codec]] = {
 
 
 def codec_of(content_type: str, codecs: Mapping[str, Codec]) -> Codec | None:
-    """What a content type stands for; None if it is not among those."""
+    """Returns the codec of a content type; None for an unknown one."""
     essence, *parameters = content_type.lower().split(";")
     if any(parameter.strip().replace('"', "") not in {"", "charset=utf-8"} for parameter in parameters):
         return None
@@ -77,7 +77,7 @@ def codec_of(content_type: str, codecs: Mapping[str, Codec]) -> Codec | None:
 
 
 class CallError(NamedTuple):
-    """How a call failed."""
+    """The status of a failed call."""
 
     code: grpc.StatusCode
     message: str
@@ -85,7 +85,7 @@ class CallError(NamedTuple):
 
     @classmethod
     def of(cls, code: grpc.StatusCode, message: str, trailing: Iterable[tuple[str, str | bytes]]) -> "CallError":
-        """The error that a call was aborted with, whose details stand in what trails it."""
+        """Returns the error of an aborted call, with the details in its trailing metadata."""
         for key, value in trailing:
             if key == DETAILS_KEY and isinstance(value, bytes):
                 return cls(code, message, status_pb2.Status.FromString(value))
@@ -98,7 +98,7 @@ class CallError(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The error as the protocol has it in JSON."""
+        """Returns the error as the protocol's JSON object."""
         code = "canceled" if self.code is grpc.StatusCode.CANCELLED else self.code.name.lower()
         fields: dict[str, Any] = {"code": code, "message": self.message}
         if self.details is not None and self.details.details:
@@ -113,7 +113,7 @@ class CallError(NamedTuple):
 
     @property
     def headers(self) -> Headers:
-        """What HTTP has beside the status: how to show a key, and when to come again."""
+        """The HTTP headers of the error: `WWW-Authenticate`, or `Retry-After`."""
         if self.code is grpc.StatusCode.UNAUTHENTICATED:
             return [(b"www-authenticate", b"Bearer")]
         retry = self._retry_seconds()
@@ -135,7 +135,7 @@ def check_version(value: str | None) -> None:
 
 
 def timeout_of(value: str | None) -> float | None:
-    """Seconds until the caller gives up. Raises InvalidArgumentError."""
+    """Returns the caller's timeout in seconds; None without one. Raises InvalidArgumentError."""
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= _TIMEOUT_DIGITS_MAX):
@@ -144,10 +144,10 @@ def timeout_of(value: str | None) -> float | None:
 
 
 def opened_envelope(raw: bytes) -> tuple[bytes, bool]:
-    """The one message of a request, and whether it is compressed.
+    """Returns the one message of an enveloped request, and whether it is compressed.
 
     Raises:
-        InvalidArgumentError: it is not exactly one.
+        InvalidArgumentError: the body is not exactly one envelope.
     """
     if len(raw) < _ENVELOPE.size:
         raise InvalidArgumentError.of(
@@ -160,11 +160,11 @@ def opened_envelope(raw: bytes) -> tuple[bytes, bool]:
 
 
 def enveloped(message: bytes) -> bytes:
-    """A message of a stream."""
+    """Returns a message of a stream in its envelope."""
     return _ENVELOPE.pack(0, len(message)) + message
 
 
 def end_of_stream(error: CallError | None) -> bytes:
-    """The last message of a stream."""
+    """Returns the last envelope of a stream, with its status."""
     payload = msgspec.json.encode({} if error is None else {"error": error.fields})
     return _ENVELOPE.pack(_LAST, len(payload)) + payload

@@ -1,7 +1,7 @@
-"""A connection of the HTTP port: uvicorn's, with what it leaves open bounded.
+"""A connection of the HTTP port: uvicorn's, with limits that uvicorn lacks.
 
-uvicorn bounds the head of a request in bytes, but not in time, nor how many connections there are or how old they get;
-and one whose client reads nothing stays for as long as that client likes.
+uvicorn bounds the head of a request in bytes, but not in time, and neither the number nor the age of connections; a
+connection whose client reads nothing would stay open for ever.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ _TIMED_OUT: Final = "the head of the request did not come in time (handshake_sec
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What a connection may do; the names are those of the settings, or of `ConnectionLimits`."""
+    """Limits of a connection; the names are those of the settings, or of `ConnectionLimits`."""
 
     connections_max: int
     handshake_seconds: float
-    """For TLS, and then for the head of each request."""
+    """Timeout of the TLS handshake, and then of the head of each request."""
     idle_seconds: float
     age_seconds: float
     """Then, give or take a tenth by chance, it is closed after the response that it is at."""
@@ -48,7 +48,7 @@ class HttpLimits:
 
 
 class _Flow(FlowControl):
-    """Does not read on while what was read is not parsed, whoever asks for more."""
+    """Flow control that also pauses reading while received bytes are not parsed yet."""
 
     is_held = False
     _is_wanted = True
@@ -99,7 +99,7 @@ class HttpConnection(H11Protocol):
         self.flow: _Flow
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says what is to be cancelled if the client goes."""
+        """Sets the task that is cancelled if the client disconnects."""
         self._task = task
 
     def abort(self) -> None:
@@ -109,7 +109,7 @@ class HttpConnection(H11Protocol):
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Counts it, and gives it time for its first request."""
+        """Checks the limit of connections, and starts the timers of age and of the first head."""
         super().connection_made(transport)
         self.flow = _Flow(transport)
         if len(self.connections) > self._limits.connections_max:
@@ -121,7 +121,7 @@ class HttpConnection(H11Protocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone: nobody waits for an answer."""
+        """Stops the timers and cancels the running task: the client has disconnected."""
         super().connection_lost(exc)
         self._head_came()
         self._parsing.drop()
@@ -140,7 +140,7 @@ class HttpConnection(H11Protocol):
         self.flow.release()
 
     def handle_events(self) -> None:
-        """Begins the request that has come; the next of several, once this is answered, in a turn of its own."""
+        """Begins the received request; of pipelined ones each waits for its scheduling turn after the one before."""
         if self._parsing.has_turn or not (self.conn.trailing_data[0] or self._parsing.has_received):
             super().handle_events()
         else:
@@ -174,7 +174,7 @@ class HttpConnection(H11Protocol):
             self.shutdown()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the signature is uvicorn's
-        """Answers what cannot be read; called while the error is handled that says why."""
+        """Answers a request that cannot be parsed; called by uvicorn while it handles the parser's error."""
         error = sys.exception()
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
         text = _TOO_MANY_LINES if isinstance(error, TooManyLinesError) else _TEXTS.get(status, _INVALID)
@@ -204,7 +204,7 @@ class HttpConnection(H11Protocol):
             self.shutdown()
 
     def _end_with(self, status: int, text: str) -> None:
-        """Answers and closes; where an answer has begun, it cuts."""
+        """Answers with an error and closes; aborts the connection if a response has begun."""
         if self.transport.is_closing():
             return
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -1,6 +1,6 @@
-"""A call over HTTP, as the interceptors and the services know calls: a context of grpc's own kind.
+"""The context of a call over HTTP, with the interface of grpc's, for interceptors and services.
 
-So they are the same for both ports, and decide the same: who may call what, how much may be open, what an error says.
+So both ports run the same interceptors and services, with the same rules of access, limits and errors.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ Metadata = tuple[tuple[str, str], ...]
 
 
 class HttpContext(grpc.aio.ServicerContext[Any, Any]):
-    """One call. `read` gives its request as bytes, once; `write` takes each of a stream's replies as bytes."""
+    """One call. `read` returns its request as bytes, once; `write` takes each of a stream's replies as bytes."""
 
     rpc_system = "connectrpc"
-    """The protocol, by the name that traces have for it."""
+    """The protocol's name in traces."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         self._aborted = False
 
     async def read(self) -> Any:
-        """The request, and then grpc's EOF."""
+        """Returns the request, and then grpc's EOF."""
         read, self._read = self._read, None
         if read is None:
             return grpc.aio.EOF
@@ -67,19 +67,19 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         raise grpc.aio.AbortError(details)
 
     async def abort_with_status(self, status: grpc.Status) -> Never:
-        """The same."""
+        """Ends the call with a status, as `abort`."""
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
     def set_code(self, code: grpc.StatusCode) -> None:
-        """The status that the call ends with."""
+        """Sets the status code of the call."""
         self._code = code
 
     def set_details(self, details: str) -> None:
-        """Its text."""
+        """Sets the text of the status."""
         self._details = details
 
     def code(self) -> Any:
-        """The status, as far as one was set; None is success."""
+        """Returns the status code; None, if none was set, is success."""
         return self._code
 
     def details(self) -> str:
@@ -87,11 +87,11 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return self._details
 
     def trailing_metadata(self) -> Any:
-        """What is told with the status."""
+        """Returns the trailing metadata."""
         return self._trailing
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        """Sets what is told with the status."""
+        """Sets the trailing metadata."""
         self._trailing = tuple(trailing_metadata)
 
     def done(self) -> bool:
@@ -99,7 +99,7 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return self._aborted
 
     def cancelled(self) -> bool:
-        """A call that is cancelled has its task cancelled."""
+        """Returns False: a cancelled call has its task cancelled instead."""
         return False
 
     def invocation_metadata(self) -> Any:
@@ -107,11 +107,11 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return self._metadata
 
     def peer(self) -> str:
-        """Who calls, in gRPC's form."""
+        """Returns the peer's address in gRPC's form."""
         return self._peer
 
     def time_remaining(self) -> float:
-        """Seconds until the caller gives up."""
+        """Returns the seconds left of the caller's timeout; infinity without one."""
         return float("inf") if self._until is None else self._until - asyncio.get_running_loop().time()
 
     def peer_identities(self) -> Iterable[bytes] | None:
@@ -127,7 +127,7 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return {}
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
-        """Headers of an answer are not the services' to set."""
+        """Does nothing: services do not set headers of responses."""
 
     def set_compression(self, compression: grpc.Compression) -> None:
         """Decided by what the caller accepts."""

@@ -1,4 +1,4 @@
-"""One request and its response, on ASGI: bodies are bounded while they are read, responses are sent in pieces."""
+"""One ASGI request and its response: bodies are limited while they are read, responses are sent in pieces."""
 
 import asyncio
 import contextlib
@@ -46,23 +46,23 @@ class Exchange:
         """Headers of the response, whichever it is."""
 
     def header(self, name: str) -> str | None:
-        """A header of the request; several are one list, as HTTP has it."""
+        """Returns a header of the request, repeated ones joined by commas (RFC 9110, 5.3); None without it."""
         values = [value for named, value in self.headers if named == name]
         return ", ".join(values) if values else None
 
     @property
     def has_two_lengths(self) -> bool:
-        """Whether its end is told in two ways.
+        """Whether the request has both `Content-Length` and `Transfer-Encoding`.
 
-        A proxy may go by the other one: what is between would be a request that it never saw (request smuggling).
+        A proxy may use the other one: the bytes in between would be a request that it never saw (request smuggling).
         """
         return self.header("content-length") is not None and self.header("transfer-encoding") is not None
 
     async def body(self, bytes_max: int, setting: str, reservation: Reservation) -> bytes:
-        """The body of the request, which is counted in memory as it comes.
+        """Reads the body of the request; its memory is reserved as it grows.
 
         Raises:
-            BodyTooLargeError: it is, and the rest is not read.
+            BodyTooLargeError: the body is larger than `bytes_max`; the rest is not read.
             UnavailableError: OVERLOADED, there is no memory for it.
         """
         declared = self._declared()
@@ -99,7 +99,7 @@ class Exchange:
         )
 
     async def write(self, body: bytes | memoryview) -> None:
-        """Sends a piece of the response, once there is room for it. Others have their turn after each."""
+        """Sends a piece of the response, once the buffer has room, and yields to the event loop."""
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         # Here is noticed that the client has gone: to a lost connection the rest is written in vain, and logged.
         await asyncio.sleep(0)
@@ -135,12 +135,12 @@ class Exchange:
 
 
 def too_large(size: int, bytes_max: int, setting: str) -> BodyTooLargeError:
-    """What is answered to a body of so many bytes or more."""
+    """Returns the error for a body of so many bytes or more."""
     return BodyTooLargeError("request", f"has {size} bytes or more, at most {bytes_max} ({setting}) are allowed")
 
 
 def _target(target: str) -> tuple[str | None, str]:
-    """The host and the path of a request's target. One for proxies has both (RFC 9112), and its host is what counts."""
+    """Returns host and path of a request's target; only an absolute form has a host (RFC 9112, 3.2.2)."""
     scheme, colon, rest = target.partition("://")
     if not colon or scheme.lower() not in {"http", "https"}:
         return None, target

@@ -1,4 +1,4 @@
-"""Splits JSON at one list of objects, before a parser makes anything of it.
+"""Splits JSON at one list of objects, before it is parsed.
 
 A parser makes every value of a body an object, in one call that holds the interpreter: 16 MiB of `{},` take a second
 and 435 MB. Here it is walked over token by token, and given up at the first object too many.
@@ -23,7 +23,7 @@ _MARKS_PER_ITEM_MAX: Final = 200
 
 
 class _Token(NamedTuple):
-    """A text, or a bracket: its first character, and where it is."""
+    """A string or a bracket: its first character, and its start and end."""
 
     mark: bytes
     start: int
@@ -31,22 +31,22 @@ class _Token(NamedTuple):
 
 
 class Split(NamedTuple):
-    """A body without its list, which is left empty in it, and the objects of the list."""
+    """A body with its list emptied, and the objects of the list."""
 
     rest: bytes
     items: list[bytes]
 
 
 class NoListError(Exception):
-    """What should be a list of objects is none, or has no end."""
+    """The value is no list of objects, or has no end."""
 
 
 class TooManyError(Exception):
-    """The list has more objects than it may."""
+    """The list has too many objects."""
 
 
 class TooFineError(Exception):
-    """There are more texts and brackets than are walked over."""
+    """There are more strings and brackets than the limit."""
 
 
 def marks_of(count_max: int) -> int:
@@ -55,13 +55,13 @@ def marks_of(count_max: int) -> int:
 
 
 def split(raw: bytes, name: str, count_max: int) -> Split:
-    """The list that stands under `name` in the outermost object; without one, all of it is `rest`.
+    """Splits off the list under `name` in the outermost object; without one, everything is `rest`.
 
-    What else is no JSON is not found out here, but by who parses the parts.
+    Other errors of syntax are found when the parts are parsed.
 
     Raises:
-        NoListError: it is something else.
-        TooManyError: it has more objects.
+        NoListError: the value under `name` is no list of objects.
+        TooManyError: the list has more objects than `count_max`.
         TooFineError: there are more texts and brackets than `marks_of` so many objects.
     """
     marks_max = marks_of(count_max)
@@ -73,7 +73,7 @@ def split(raw: bytes, name: str, count_max: int) -> Split:
 
 
 def _tokens(raw: bytes, position: int, marks_max: int) -> Iterator[_Token]:
-    """The texts and brackets from a position on; a text that has no end goes to that of all."""
+    """Yields the strings and brackets from a position on; an unterminated string reaches to the end."""
     size, marks = len(raw), 0
     while position < size:
         found = _MARK.search(raw, position, position + _SEARCHED_BYTES)
@@ -89,7 +89,7 @@ def _tokens(raw: bytes, position: int, marks_max: int) -> Iterator[_Token]:
 
 
 def _text_end(raw: bytes, position: int) -> int:
-    """Behind the quote that ends a text: the next that no odd number of backslashes stands before."""
+    """Returns the position after the quote that ends a string: one not preceded by an odd number of backslashes."""
     while (quote := raw.find(b'"', position)) >= 0:
         before = quote
         while before > position and raw[before - 1] == _BACKSLASH:
@@ -101,7 +101,7 @@ def _text_end(raw: bytes, position: int) -> int:
 
 
 def _start(raw: bytes, key: bytes, marks_max: int) -> int | None:
-    """Where the list begins, behind its bracket; None if there is none under this key, or null."""
+    """Returns the position after the list's opening bracket; None if the key is missing or null."""
     depth = 0
     for mark, start, end in _tokens(raw, 0, marks_max):
         if mark in _OPENS:
@@ -124,7 +124,7 @@ def _opened(raw: bytes, position: int) -> int | None:
 
 
 def _items(raw: bytes, position: int, count_max: int, marks_max: int) -> tuple[list[bytes], int]:
-    """The objects from where the list begins, and where its closing bracket is."""
+    """Returns the objects of the list that begins at `position`, and the position of its closing bracket."""
     items: list[bytes] = []
     depth, begun, before = 0, position, position
     for mark, start, end in _tokens(raw, position, marks_max):

@@ -35,22 +35,22 @@ _VALUES_MAX: Final = 50_000
 """Of one message: a parser takes some milliseconds for them, for which it holds the interpreter in whatever thread."""
 _ERROR_CHARS_MAX: Final = 200
 
-_TOLD: Final = (json_format.ParseError, ValueError, TypeError)
-"""What is wrong with a field, or with the text. Others are of what runs here."""
+_SHOWN: Final = (json_format.ParseError, ValueError, TypeError)
+"""Errors whose texts are about the request. The texts of others are about this program."""
 
 _Shape: TypeAlias = Callable[[Any], Any]
 
 
 def to_json(message: Message) -> bytes:
-    """The message as ProtoJSON, fields that have their default value left out."""
+    """Returns a message as ProtoJSON, without fields that have their default value."""
     return msgspec.json.encode(_shaped(message))
 
 
 def from_json(raw: bytes, kind: type[Message]) -> Message:
-    """The message that ProtoJSON gives. Fields that are not known are left out, as they are of binary messages.
+    """Returns a message from ProtoJSON. Unknown fields are ignored, as in binary messages.
 
     Raises:
-        InvalidArgumentError: it is none of this kind.
+        InvalidArgumentError: the text is no message of this kind.
     """
     if raw.lstrip()[:1] != b"{":
         raise _not_json(kind, "it must be an object")
@@ -65,13 +65,13 @@ def from_json(raw: bytes, kind: type[Message]) -> Message:
 
 
 def _reason(error: BaseException) -> str:
-    """What an error says in words that are fit for callers: those of Python tell only what runs here."""
+    """Returns an error's text if it is from the parsers, and so fit for callers; else an empty one."""
     causes = [error]
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
     if isinstance(causes[-1], RecursionError):
         return "it is nested too deeply"
-    if all(isinstance(cause, _TOLD) for cause in causes):
+    if all(isinstance(cause, _SHOWN) for cause in causes):
         return str(error).partition("; use sys.")[0]
     return ""
 

@@ -1,4 +1,4 @@
-"""Requests in JSON, made into the bytes that the same call has over gRPC: all that is checked is checked of those.
+"""Conversion of JSON requests into the bytes of the same call over gRPC, on which all checks are made.
 
 A batch is split at its list before anything is made of its items, as it is from its bytes (`codec.splitting`): one call
 of a JSON parser holds the interpreter for as long as it takes, in whatever thread.
@@ -35,20 +35,20 @@ ToWire = Callable[[bytes], bytes]
 
 
 class _List(NamedTuple):
-    """The list that a kind of request is split at."""
+    """The list at which a kind of request is split."""
 
     kind: type[Message]
     name: str
     number: int
     count_max: int
     too_many: str
-    """What is said of the count, after it."""
+    """The text of the error for too many items, after their number."""
     item: Callable[[int, bytes], bytes]
-    """Makes the bytes of a message of an item and its place."""
+    """Returns the bytes of a message from an item and its index."""
 
 
 class JsonRequests:
-    """How the requests of each method are read from JSON."""
+    """The conversion from JSON of each method's requests."""
 
     def __init__(self, events: EventLimits, query_bytes_max: int) -> None:
         self._query_bytes_max = query_bytes_max
@@ -73,34 +73,34 @@ class JsonRequests:
         }
 
     def reader(self, method: str, kind: type[Message]) -> ToWire:
-        """What makes bytes of a message of JSON; it raises InvalidArgumentError."""
+        """Returns the function that converts JSON to a message's bytes; it raises InvalidArgumentError."""
         listed = self._lists.get(method)
         if listed is None:
             return lambda raw: from_json(raw, kind).SerializeToString()
         return lambda raw: _split(raw, listed)
 
-    def _event(self, place: int, raw: bytes) -> bytes:
+    def _event(self, index: int, raw: bytes) -> bytes:
         if len(raw) <= self._event_bytes_max:
-            return _item("events", place, raw, event_pb2.Event)
+            return _item("events", index, raw, event_pb2.Event)
         # It is refused by itself, as over gRPC, where its bytes would be too many as well.
         named = _EVENT_ID.search(raw, 0, _LOOKED_THROUGH_BYTES)
-        event = _item("events", place, b"{" + named[0] + b"}", event_pb2.Event) if named is not None else b""
+        event = _item("events", index, b"{" + named[0] + b"}", event_pb2.Event) if named is not None else b""
         return event + encoding.nested(_PADDING_FIELD, bytes(len(raw)))
 
-    def _query(self, place: int, raw: bytes) -> bytes:
+    def _query(self, index: int, raw: bytes) -> bytes:
         if len(raw) > self._query_bytes_max:
             raise LimitExceededError(
-                f"queries[{place}]",
+                f"queries[{index}]",
                 f"has {len(raw)} bytes, at most {self._query_bytes_max} (request_bytes_max) are allowed",
             )
-        return _item("queries", place, raw, kpi.BatchedQuery)
+        return _item("queries", index, raw, kpi.BatchedQuery)
 
 
-def _item(name: str, place: int, raw: bytes, kind: type[Message]) -> bytes:
+def _item(name: str, index: int, raw: bytes, kind: type[Message]) -> bytes:
     try:
         return from_json(raw, kind).SerializeToString()
     except InvalidArgumentError as error:
-        raise InvalidArgumentError.of(f"{name}[{place}]", error.violations[0].description) from None
+        raise InvalidArgumentError.of(f"{name}[{index}]", error.violations[0].description) from None
 
 
 def _split(raw: bytes, listed: _List) -> bytes:
@@ -118,5 +118,5 @@ def _split(raw: bytes, listed: _List) -> bytes:
             "request", f"has {len(rest)} bytes beside its {listed.name}, at most {_REST_BYTES_MAX} are allowed"
         )
     parts = [from_json(rest, listed.kind).SerializeToString()]
-    parts += [encoding.nested(listed.number, listed.item(place, item)) for place, item in enumerate(items)]
+    parts += [encoding.nested(listed.number, listed.item(index, item)) for index, item in enumerate(items)]
     return b"".join(parts)

@@ -1,4 +1,4 @@
-"""The methods that the HTTP port has, and their way through the interceptors, which are gRPC's own."""
+"""The methods of the HTTP port, called through the interceptors of gRPC."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ OFFERED: Final[Mapping[str, tuple[ServiceDescriptor, Sequence[str]]]] = {
 
 
 class Method(NamedTuple):
-    """A method, with the messages that it takes and gives."""
+    """A method, with the types of its request and its replies."""
 
     path: str
     request: type[Message]
@@ -54,20 +54,20 @@ class Method(NamedTuple):
 
     @property
     def encoding_header(self) -> str:
-        """What says how its messages are compressed."""
+        """The header that names the compression of its messages."""
         return STREAM_ENCODING_HEADER if self.is_stream else "content-encoding"
 
 
 @dataclass
 class _Details:
-    """What interceptors are told of a call at its beginning."""
+    """The details of a call for interceptors, as grpc's `HandlerCallDetails`."""
 
     method: str
     invocation_metadata: Any
 
 
 class Methods:
-    """What services are registered with, in place of a `grpc.aio.Server`."""
+    """A registry of services, with the interface of a `grpc.aio.Server`."""
 
     def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
         self._handlers: dict[str, Handler] = {}
@@ -77,10 +77,10 @@ class Methods:
             self._find = partial(interceptor.intercept_service, self._find)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
-        """The same as below, for servers of before."""
+        """Does nothing: services are registered by `add_registered_method_handlers`."""
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
-        """Takes from a service what is offered of it."""
+        """Registers the methods of a service that are offered over HTTP."""
         offered = OFFERED.get(service_name)
         if offered is None:
             return

@@ -1,7 +1,7 @@
-"""Whose web pages may call: none but those of origins that are named, and no page under a foreign name.
+"""Checks of the headers `Origin` and `Host`: only configured origins may call, and only under known host names.
 
-A browser sends what any page asks it to, to 127.0.0.1 too. It names the page's origin; and where the name of an
-attacker was made to lead here (DNS rebinding), it names that as the host.
+A browser sends any page's requests, to 127.0.0.1 too. It sends the page's origin, and in a DNS rebinding attack the
+attacker's host name as `Host`.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ _WEB: Final = {"http": 80, "https": 443}
 
 
 def host_name(text: str) -> str:
-    """A host as it is compared, as settings have it: without a port. Raises ValueError."""
+    """Returns a host of the settings as it is compared, without a port. Raises ValueError."""
     name = _name(text.strip())
     if not name or "/" in name or "*" in name:
         raise ValueError(f"{text!r} is no name of a host")
@@ -25,7 +25,7 @@ def host_name(text: str) -> str:
 
 
 def origin(text: str) -> str:
-    """An origin as browsers write it. Raises ValueError."""
+    """Returns an origin as browsers write it. Raises ValueError."""
     parts = urlsplit(text.strip())
     if parts.scheme not in _WEB or not parts.netloc or "*" in text or parts.path.strip("/") or parts.query:
         raise ValueError(f"{text!r} is no origin: give https://host or https://host:port")
@@ -33,7 +33,7 @@ def origin(text: str) -> str:
 
 
 class Origins:
-    """Decides by the headers `Host` and `Origin`."""
+    """Decides by the headers `Host` and `Origin` whether a request is refused."""
 
     def __init__(self, listen: Address, hosts: Collection[str], origins: Collection[str]) -> None:
         self._is_local = not isinstance(listen, TcpAddress)
@@ -42,7 +42,7 @@ class Origins:
         self._origins = frozenset(origins)
 
     def refusal(self, host: str | None, sender: str | None, local: str) -> str | None:
-        """Why a request is refused, in a sentence; `local` is the address that it came in on."""
+        """Returns why a request is refused, in a sentence; None if it is not. `local` is the server's own address."""
         if not self._is_local and not self._is_known(host or "", local):
             return f"the Host {_shown(host)} is not one of this server's (http_hosts)"
         if sender is not None and not self.is_named(sender) and not _is_of(sender, host or ""):
@@ -64,7 +64,7 @@ class Origins:
 
 
 def _name(host: str) -> str:
-    """A host without its port and brackets, in small letters."""
+    """Returns a host in lower case without its port and brackets."""
     if host.startswith("["):
         name, closed, rest = host[1:].partition("]")
         return name.lower() if closed and (not rest or (rest[0] == ":" and rest[1:].isdigit())) else ""
@@ -73,13 +73,13 @@ def _name(host: str) -> str:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An address; one of IPv4 that a socket of IPv6 has as that."""
+    """Returns an IP address; an IPv4-mapped IPv6 one as IPv4."""
     address = ipaddress.ip_address(text)
     return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
 
 
 def _is_of(sender: str, host: str) -> bool:
-    """Whether the origin is this server's own, as the caller names it; proxies write a port that origins leave away."""
+    """Whether an origin is the request's own host; a default port, which origins omit, is ignored."""
     scheme, _, netloc = sender.partition("://")
     own = host.lower()
     return scheme in _WEB and netloc.lower() in {own, own.removesuffix(f":{_WEB[scheme]}")}

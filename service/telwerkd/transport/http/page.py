@@ -1,7 +1,7 @@
-"""The web page: its files, read once into memory, and how they are sent.
+"""The web page: serves its files from memory.
 
-Only names that were found at the start are served, so no path leads out of the folder. The page holds no data: what it
-shows it asks for by the same calls as everybody else, with the key of whoever looks at it.
+Only files found at the start are served, so no path leads out of the folder. The page has no data of its own: it calls
+the API with the key of its user.
 """
 
 import asyncio
@@ -69,12 +69,12 @@ NOT_BUILT: Final = (
 
 
 class PageError(Exception):
-    """These files are no page; the text says why."""
+    """The files cannot be served as the page; the text says why."""
 
 
 @dataclass(frozen=True)
 class _Version:
-    """A file as it is sent: plain, or compressed."""
+    """One representation of a file: plain, or compressed."""
 
     coding: str | None
     body: bytes
@@ -93,14 +93,14 @@ class _File:
     """The smallest first; the last is the plain one."""
 
     def version(self, accepted: str | None) -> _Version:
-        """The one that a client prefers, the smaller one of two that it likes as well; plain where it likes none."""
+        """Returns the representation that a client prefers, of equal ones the smaller; else the plain one."""
         plain = self.versions[-1]
         best = max(self.versions, key=lambda one: weight(one.coding or "identity", accepted))
         return best if weight(best.coding or "identity", accepted) else plain
 
 
 class Page:
-    """Answers for the page's files, by their paths; one whose reader takes nothing is cut off after `stall_seconds`."""
+    """Serves the page's files by their paths; a client that reads nothing is disconnected after `stall_seconds`."""
 
     def __init__(self, files: Mapping[str, _File], stall_seconds: float) -> None:
         self._files = files
@@ -108,10 +108,10 @@ class Page:
 
     @classmethod
     def read(cls, folder: Path, stall_seconds: float) -> "Page":
-        """The page in a folder; one that says that it was not built where there is none.
+        """Returns the page of a folder; without one, a text page that says that the page was not built.
 
         Raises:
-            PageError: the files have more bytes than a page may.
+            PageError: the files exceed the limit in bytes.
         """
         if not is_built(folder):
             return cls.of_text(f"Telwerk. {NOT_BUILT[0].upper()}{NOT_BUILT[1:]}.\n{_CALLS}", stall_seconds)
@@ -125,12 +125,12 @@ class Page:
 
     @classmethod
     def none(cls, stall_seconds: float) -> "Page":
-        """What a server without the page has in its place: where its calls are."""
+        """Returns the text page of a server without the web page, which names the calls' address."""
         return cls.of_text(f"Telwerk. {_CALLS}", stall_seconds)
 
     @classmethod
     def of_text(cls, text: str, stall_seconds: float) -> "Page":
-        """A page that is a text."""
+        """Returns a page of one plain text."""
         return cls({"/": _File(_TYPES[".txt"], _ASK_AGAIN, (_Version(None, text.encode()),))}, stall_seconds)
 
     def has(self, path: str) -> bool:
@@ -138,7 +138,7 @@ class Page:
         return path in self._files
 
     async def answer(self, exchange: Exchange) -> None:
-        """Answers a request for one of its files."""
+        """Answers a request for one of the page's files."""
         if exchange.method not in {"GET", "HEAD"}:
             text = f"{exchange.path} is read by GET"
             await refuse(exchange, 405, grpc.StatusCode.UNIMPLEMENTED, text, [(b"allow", b"GET, HEAD")])

@@ -1,7 +1,7 @@
-"""What parsing costs, shared out: a little in each turn of the event loop, however many connections send.
+"""Fair scheduling of parsing: a bounded cost per iteration of the event loop, however many connections send.
 
-A body in chunks of a byte takes six times its length, and each chunk about a microsecond. Each request that begins is
-answered in the next turn: of those that a client sent at once, before any answer, each waits for others' turns.
+A body in chunks of a byte takes six times its length, and each chunk about a microsecond. Connections parse one piece
+per turn, in round-robin order; pipelined requests of a client take a turn each.
 """
 
 import asyncio
@@ -14,27 +14,27 @@ import h11
 from telwerkd.transport.http.chunks import Requests
 
 _COST_MAX: Final = 128
-"""Of a turn, as `_cost` counts: some tenths of a millisecond."""
+"""The cost of an iteration of the event loop, as `_cost` counts: some tenths of a millisecond."""
 _PIECE_BYTES: Final = 4_096
 _FINE_PIECE_BYTES: Final = 512
-"""What is parsed in one go; less where the last piece was in fine chunks."""
+"""Bytes that are parsed in one turn; fewer after a piece with many small chunks."""
 _FINE_CHUNK_BYTES: Final = 32
 
 
 def _cost(size: int, chunks: int) -> int:
-    """Of a piece, in chunks."""
+    """Returns the estimated cost of a piece, in units of one chunk."""
     return 16 + chunks + size // 1_024
 
 
 class ParsingTurns:
-    """Lets the connections of a server parse, a piece each in the order in which they wait."""
+    """Schedules the parsing of a server's connections: one piece per turn, round robin."""
 
     def __init__(self) -> None:
         self._waiting = deque["Parsing"]()
         self._spent = 0
 
     def enter(self, parsing: "Parsing") -> None:
-        """Lets it parse what it has: at once if nobody waits and this turn has room, else later."""
+        """Queues a connection's parsing: it runs at once if nothing has run in this iteration of the loop."""
         self._waiting.append(parsing)
         if not self._spent:
             self._run()
@@ -53,7 +53,7 @@ class ParsingTurns:
 
 
 class Parsing:
-    """What a connection has received and not parsed."""
+    """The bytes that a connection has received and not parsed yet."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Parsing:
         emptied: Callable[[], None],
         turns: ParsingTurns,
     ) -> None:
-        """`go_on` parses what `parse` has left; `emptied` is called when no more is to be done."""
+        """`go_on` parses what `parse` has left; `emptied` is called when all is parsed."""
         self._requests = requests
         self._parse = parse
         self._go_on = go_on
@@ -78,12 +78,12 @@ class Parsing:
         self.has_turn = False
 
     def add(self, data: bytes) -> None:
-        """Takes what was received."""
+        """Appends received bytes."""
         self._received += data
         self._enter()
 
     def resume(self) -> None:
-        """Says that what was left, because a request before it was being answered, may be parsed."""
+        """Queues the parsing of bytes that were left while an earlier request was being answered."""
         self._has_left = True
         self._enter()
 
@@ -103,12 +103,12 @@ class Parsing:
             self._turns.enter(self)
 
     def drop(self) -> None:
-        """Lets go of it."""
+        """Discards the bytes."""
         self._received.clear()
         self._has_left = False
 
     def piece(self) -> int:
-        """Parses some of it; what that cost."""
+        """Parses a piece, and returns its cost."""
         before = self._requests.chunks
         piece = b""
         self.has_turn = True

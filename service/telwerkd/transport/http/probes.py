@@ -1,4 +1,4 @@
-"""What those ask who watch a server: whether it lives, whether it can do its work, and its metrics."""
+"""The endpoints for monitoring: liveness, readiness and metrics."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
@@ -24,7 +24,7 @@ _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 class Probes:
-    """Answers the three. With credentials, metrics need them: they are of all accounts."""
+    """Answers the three endpoints. If API keys are in use, metrics require one: they cover all accounts."""
 
     def __init__(self, health: Health, exposition: Exposition, credentials: Credentials | None) -> None:
         self._health = health

@@ -1,4 +1,4 @@
-"""Responses that tell of errors, as the Connect protocol has them; whatever they are of, one sentence each."""
+"""Error responses in the form of the Connect protocol, of one sentence each."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from telwerkd.transport.http.exchange import Exchange, Headers
 
 
 def error_of(error: TelwerkError) -> CallError:
-    """The error as calls have it."""
+    """Returns an error as the status of a call."""
     return error_of_status(to_status(without_traceback(error)))
 
 
@@ -24,14 +24,14 @@ def error_of_status(status: RichStatus) -> CallError:
 async def refuse(
     exchange: Exchange, status: int, code: grpc.StatusCode, text: str, headers: Headers | None = None
 ) -> None:
-    """Answers with a status of HTTP that calls themselves do not have."""
+    """Answers with an HTTP status that the Connect protocol does not map to a code."""
     await respond_error(exchange, CallError(code, text), status, headers or [])
 
 
 async def respond_error(
     exchange: Exchange, error: CallError, status: int | None = None, headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> None:
-    """Answers with an error."""
+    """Answers with the status of a failed call."""
     kind = (b"content-type", b"application/json")
     body = msgspec.json.encode(error.fields)
     await exchange.respond(status or error.http_status, [kind, *error.headers, *headers], body)

@@ -1,4 +1,4 @@
-"""A server of HTTP in the event loop that runs already: uvicorn's connections, started and drained with the rest."""
+"""An HTTP server in the running event loop: uvicorn's connections, started and drained with the gRPC server."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ from telwerkd.transport.http.parsing import ParsingTurns
 
 _BACKLOG: Final = 1_024
 _ACCEPTED_MAX: Final = 8
-"""Connections that are accepted in a turn of the loop: each takes some tenths of a millisecond, and gRPC waits."""
+"""Connections accepted in one iteration of the event loop: each takes some tenths of a millisecond, and gRPC waits."""
 _CLOSING_SECONDS: Final = 1.0
 """What may be sent after the last response was written; then connections are cut."""
 _LOOK_SECONDS: Final = 0.02
@@ -26,7 +26,7 @@ _DATE_SECONDS: Final = 1.0
 
 
 class HttpServer:
-    """Serves an app on sockets that are bound."""
+    """Serves an app on bound sockets."""
 
     def __init__(self, app: App, limits: HttpLimits, tls: ssl.SSLContext | None) -> None:
         self._limits = limits
@@ -55,7 +55,7 @@ class HttpServer:
         self._dating: asyncio.TimerHandle | None = None
 
     async def start(self, sockets: Sequence[socket]) -> None:
-        """Listens."""
+        """Starts to accept connections."""
         loop = asyncio.get_running_loop()
         self._date()
         for listening in sockets:
@@ -71,7 +71,7 @@ class HttpServer:
             self._servers.append(server)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no new connections; what runs may end within the grace, and is then cancelled."""
+        """Stops accepting connections; cancels requests that have not ended within the grace period."""
         for server in self._servers:
             server.close()
         for connection in list(self._state.connections):

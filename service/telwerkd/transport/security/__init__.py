@@ -1,1 +1,1 @@
-"""Who may connect, and call what."""
+"""Authentication, authorisation and TLS."""

@@ -1,6 +1,6 @@
-"""What may be open to the network: nothing without TLS and API keys, unless it was said out loud.
+"""Exposure to the network: refused without TLS and API keys, unless flags allow it explicitly.
 
-Also where the keys may come from that tokens are signed with.
+Also which locations of token signing keys are safe.
 """
 
 import ipaddress
@@ -16,10 +16,10 @@ _LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
 
 
 def check_exposure(address: str, *, tls: bool, auth: bool, allow_plaintext: bool, allow_no_auth: bool) -> None:
-    """Holds that an address beyond this machine has TLS and API keys, or the flag that does without.
+    """Checks that an address reachable from other machines has TLS and API keys, or flags that allow it without.
 
     Raises:
-        StartupError: it has not. The text names every flag that is missing, so that nobody meets them one by one.
+        StartupError: one is missing. The text names every missing flag at once.
     """
     if is_loopback(address):
         return
@@ -65,23 +65,23 @@ def _host(address: str) -> str:
     return address if address.count(":") > 1 else address.partition(":")[0]
 
 
-def is_url(place: str) -> bool:
-    """Whether a place is a URL, and no file."""
-    return "://" in place
+def is_url(location: str) -> bool:
+    """Whether the location of a key set is a URL, not a file."""
+    return "://" in location
 
 
-def checked_place(place: str) -> str:
-    """The place of a set: a file's path, or a URL that nobody on the way can change. Raises ValueError."""
-    if not is_url(place):
-        return place
-    url = urlsplit(place)
+def checked_location(location: str) -> str:
+    """Returns the location of a key set: a file's path, or a URL that is safe from tampering. Raises ValueError."""
+    if not is_url(location):
+        return location
+    url = urlsplit(location)
     if url.scheme not in {"https", "http"} or not url.hostname:
         raise ValueError("must be the path of a file, or a URL with https://")
     if url.username is not None or url.password is not None:
         raise ValueError("must have no user name or password in it")
-    if url.scheme == "http" and not is_local(place):
+    if url.scheme == "http" and not is_local(location):
         raise ValueError("must be a URL with https://: whoever changes the answer of another can make tokens")
-    return place
+    return location
 
 
 def is_local(url: str) -> bool:

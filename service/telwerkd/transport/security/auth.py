@@ -1,7 +1,7 @@
-"""Who may call what: API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`, or tokens in their place.
+"""Authorisation of calls by API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`, or by tokens.
 
 One interceptor decides, for every RPC and for every message of a stream; servicers decide nothing. With neither keys
-nor tokens the interceptor is not installed, and `access.check_exposure` holds that the service then listens on
+nor tokens the interceptor is not installed, and `access.check_exposure` makes sure that the service then listens on
 loopback only.
 """
 
@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 class Open(enum.Enum):
-    """Marks what needs no key."""
+    """Marks methods that need no key."""
 
     TO_ALL = "to all"
 
@@ -79,15 +79,15 @@ _WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
 
 
 def access_of(method: str) -> Role | Open | None:
-    """What a method (`/package.Service/Rpc`) needs; None if nothing was decided, and then nobody may call it."""
+    """Returns the role that a method (`/package.Service/Rpc`) needs; None if no rule covers it: it is refused then."""
     return next((access for beginning, access in _RULES if method.startswith(beginning)), None)
 
 
 class Keyring:
-    """The keys in force: those in the file, which is looked at again at most every `check_interval_seconds`.
+    """The keys in force: those in the file, which is checked for changes at most every `check_interval_seconds`.
 
-    So a key that is taken out of the file stops working within that time, for calls and for messages on open streams.
-    A file that has become wrong or unreadable changes nothing: the keys read last stay in force, and the log says so.
+    So a key that is removed from the file stops working within that time, for calls and for messages on open streams.
+    If the file becomes invalid or unreadable, the keys read last stay in force, which is logged.
 
     Raises:
         StartupError: the file cannot be used at the start.
@@ -114,18 +114,18 @@ class Keyring:
         self._keys = self._file.content
 
     async def prepare(self, token: str) -> None:
-        """See `Credentials`: a key is checked with what is there."""
+        """Does nothing: a key is checked against the keys in memory."""
 
     def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
-        """See `Credentials`."""
+        """Logs the refusal of a known key."""
         self._refused.tell(grant.id, error.reason, error.account)
 
     def key(self, token: str) -> Key:
-        """The key that a client proves to hold.
+        """Returns the key of a token, after a check of its secret.
 
         Raises:
-            UnauthenticatedError: KEY_UNKNOWN. Malformed, never known, revoked or with a wrong secret: the caller is
-                not told which.
+            UnauthenticatedError: KEY_UNKNOWN. The key is malformed, unknown, revoked or has a wrong secret; the error
+                is the same for all four.
         """
         self._refresh()
         parts = keys_file.split(token)
@@ -145,8 +145,8 @@ class Keyring:
         if keys is not None:
             before, self._keys = self._keys, keys
             _record_changes(before, keys)
-            told = f"API keys: {len(keys)} read from {self._path}"
-            _log.info(Event("API keys read", {"keys": len(keys), "file": str(self._path)}, told))
+            text = f"API keys: {len(keys)} read from {self._path}"
+            _log.info(Event("API keys read", {"keys": len(keys), "file": str(self._path)}, text))
 
 
 def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
@@ -159,13 +159,13 @@ def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None
 
 
 class AuthInterceptor(grpc.aio.ServerInterceptor):
-    """Lets a call through if its key or token grants the method's role and the account that the request names.
+    """Authorises a call if its key or token grants the method's role and the account that the request names.
 
     Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
     is read of the request. The account is checked as each message is decoded (of a large one it is all that was decoded
     by then), with the keys in force at that moment: so none reaches a servicer unchecked, whichever way it reads, and a
     stream of requests ends with the first one after its key was revoked. A stream of replies to a single request has no
-    further message to check: it is ended soon after its key was, whether it says anything or not.
+    further message to check: it is ended soon after its key was revoked, idle or not.
 
     A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
     a newer client learns what it needs to; but not without a key.
@@ -178,7 +178,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """See the class."""
+        """Checks key and role, and wraps the method's handler with the check of the account."""
         access = access_of(handler_call_details.method)
         if access is Open.TO_ALL:
             return await continuation(handler_call_details)
@@ -244,12 +244,12 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
 
 async def check_watcher(credentials: Credentials, metadata: Iterable[tuple[str, str | bytes]]) -> None:
-    """Holds that a caller may read the metrics, which are of all accounts: by one for them all with the role `query`.
+    """Checks that a caller may read the metrics: by a key or token for all accounts with the role `query`.
 
     Raises:
-        UnauthenticatedError: there is no key or token, or none that counts.
+        UnauthenticatedError: there is no key or token, or no valid one.
         PermissionDeniedError: it does not grant that.
-        UnavailableError: that cannot be told at the moment.
+        UnavailableError: it cannot be verified at the moment.
     """
     token = _bearer(metadata)
     await credentials.prepare(token)
@@ -268,7 +268,7 @@ def _role_not_granted(key: Grant, access: Role | None) -> PermissionDeniedError:
 
 
 def _check_account(key: Grant, message: Message | EventBatch | QueryBatch) -> None:
-    """The role alone is enough for what is about no account, and that is named here: anything else must say its own."""
+    """Checks the account of a message. Only types in `_WITHOUT_ACCOUNT` need none; others without one are refused."""
     if isinstance(message, EventBatch | QueryBatch):
         _check_grant(key, message.account_id)
         return
@@ -290,7 +290,7 @@ def _check_grant(key: Grant, account_id: str) -> None:
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
-    """The token that was sent. Raises `UnauthenticatedError` (KEY_MISSING)."""
+    """Returns the bearer token of a call. Raises `UnauthenticatedError` (KEY_MISSING)."""
     for name, value in metadata or ():
         if name == "authorization" and isinstance(value, str):
             scheme, _, token = value.partition(" ")

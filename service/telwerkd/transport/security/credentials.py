@@ -1,4 +1,4 @@
-"""API keys and tokens beside each other: what begins as a key is one, and anything else is a token."""
+"""API keys and tokens side by side: a text with the prefix of keys is a key, any other a token."""
 
 from telwerkd.domain.errors import PermissionDeniedError
 from telwerkd.transport.security.grants import Credentials, Grant
@@ -6,22 +6,22 @@ from telwerkd.transport.security.keys_file import PREFIX
 
 
 class KeysAndTokens:
-    """Both kinds of `Credentials`."""
+    """`Credentials` that pass on to those of API keys or of tokens."""
 
     def __init__(self, keys: Credentials, tokens: Credentials) -> None:
         self._keys = keys
         self._tokens = tokens
 
     async def prepare(self, token: str) -> None:
-        """See `Credentials`."""
+        """Prepares the check of a key or token."""
         await self._of(token).prepare(token)
 
     def key(self, token: str) -> Grant:
-        """See `Credentials`."""
+        """Returns the grant of a key or token."""
         return self._of(token).key(token)
 
     def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
-        """See `Credentials`. Either records it alike."""
+        """Records a refusal, which both kinds do alike."""
         self._keys.refuse(grant, error)
 
     def _of(self, token: str) -> Credentials:

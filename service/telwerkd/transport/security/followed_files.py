@@ -1,7 +1,7 @@
-"""Files that are read again when they change, without a restart.
+"""Files that are reloaded when they change, without a restart.
 
-What was read last stays in use until all of the files can be read and fit together: a change that went wrong must not
-take the service down.
+The content read last stays in use until all of the files can be read and are consistent: a faulty change must not take
+the service down.
 """
 
 import logging
@@ -18,9 +18,9 @@ _log = logging.getLogger(__name__)
 
 
 class FollowedFiles(Generic[_T]):
-    """What stands in files, as `load` reads it. Threads may share it.
+    """The content of files, as `load` returns it. Thread-safe.
 
-    `load` raises `error`, and so does the constructor; `unreadable` makes one of a file that cannot be looked at.
+    `load` raises `error`, and so does the constructor; `unreadable` returns the error for a file without a status.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class FollowedFiles(Generic[_T]):
         unreadable: Callable[[Path, OSError], Exception],
         complaint: str,
     ) -> None:
-        """`complaint` is logged, with the error in it, when a change cannot be used."""
+        """`complaint` is logged, with the error in it, when a changed file cannot be used."""
         self._files = files
         self._load = load
         self._error = error

@@ -1,4 +1,4 @@
-"""What a caller has proved to hold, whichever way: an API key, or a token of an identity provider."""
+"""Grants of callers, by an API key or by a token of an identity provider."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -8,26 +8,26 @@ from telwerkd.transport.security.keys_file import Role
 
 
 class Grant(Protocol):
-    """What a caller may do. No role implies another."""
+    """The rights of a caller. No role implies another."""
 
     @property
     def id(self) -> str:
-        """Names it in the audit log: no secret, and nobody's name."""
+        """The id in the audit log: neither a secret nor personal data."""
         ...
 
     @property
     def called(self) -> str:
-        """The same in a sentence."""
+        """The grant's name within a sentence."""
         ...
 
     @property
     def roles(self) -> Collection[Role]:
-        """What it lets its holder do."""
+        """The granted roles."""
         ...
 
     @property
     def accounts(self) -> Collection[str]:
-        """With which accounts; `*` is every one."""
+        """The granted accounts; `*` is every one."""
         ...
 
     def grants_account(self, account_id: str) -> bool:
@@ -36,18 +36,18 @@ class Grant(Protocol):
 
 
 class Credentials(Protocol):
-    """What a server accepts as proof."""
+    """The authentication of callers."""
 
     async def prepare(self, token: str) -> None:
-        """Gets what is needed to check a token, if it is not there yet. To be awaited once for each call."""
+        """Fetches keys that the check of a token needs, if they are missing. To be awaited once for each call."""
         ...
 
     def key(self, token: str) -> Grant:
-        """What the holder of a token may do at this moment.
+        """Returns the rights of a token's holder at this moment.
 
         Raises:
-            UnauthenticatedError: it proves nothing, or not any more.
-            UnavailableError: that cannot be told at the moment.
+            UnauthenticatedError: the token is invalid, expired or revoked.
+            UnavailableError: it cannot be verified at the moment.
         """
         ...
 

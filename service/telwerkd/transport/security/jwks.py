@@ -1,4 +1,4 @@
-"""The public keys of an identity provider, a JWK set (RFC 7517): from a file that is followed, or from a URL.
+"""The public keys of an identity provider, a JWK set (RFC 7517): from a file that is reloaded, or from a URL.
 
 A set from a URL is fetched in a thread, every `jwt_refresh_seconds`, and earlier when a token names a key that it does
 not have: but at most once within `jwt_cooldown_seconds`, whatever tokens are sent. While the URL does not answer, the
@@ -49,18 +49,18 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class JwksError(Exception):
-    """A set cannot be used. The text is for people, and says where it is."""
+    """A key set cannot be used. The text is for people, and names its location."""
 
 
 class KeySource(Protocol):
-    """Where keys come from."""
+    """A source of public keys."""
 
     def keys(self) -> KeySet:
-        """The keys in force; another object once they have changed."""
+        """Returns the keys in force; another object once they have changed."""
         ...
 
     async def renew(self) -> None:
-        """Looks for keys that are new, unless that was done a moment ago."""
+        """Looks for new keys, unless that was done within the cooldown."""
         ...
 
     @property
@@ -69,27 +69,27 @@ class KeySource(Protocol):
         ...
 
 
-def parse(raw: bytes, place: str) -> KeySet:
+def parse(raw: bytes, location: str) -> KeySet:
     """The keys of a set that may verify signatures; others in it are ignored. Raises JwksError."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
-        raise JwksError(f"{place}: is no JSON") from None
+        raise JwksError(f"{location}: is no JSON") from None
     listed = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(listed, list):
-        raise JwksError(f'{place}: is no JWK set, {{"keys": [...]}}')
+        raise JwksError(f'{location}: is no JWK set, {{"keys": [...]}}')
     if len(listed) > _KEYS_MAX:
-        raise JwksError(f"{place}: has {len(listed)} keys, at most {_KEYS_MAX} are read")
+        raise JwksError(f"{location}: has {len(listed)} keys, at most {_KEYS_MAX} are read")
     keys = dict[tuple[str, str], Any]()
     for one in listed:
         if isinstance(one, dict):
-            keys.update(_usable(one, place))
+            keys.update(_usable(one, location))
     if not keys:
-        _log.warning("tokens: %s has no key that may verify signatures, so that every token is refused", place)
+        _log.warning("tokens: %s has no key that may verify signatures, so that every token is refused", location)
     return keys
 
 
-def _usable(one: dict[str, Any], place: str) -> Iterator[tuple[tuple[str, str], Any]]:
+def _usable(one: dict[str, Any], location: str) -> Iterator[tuple[tuple[str, str], Any]]:
     kind, curve, key_id = one.get("kty"), one.get("crv"), one.get("kid")
     if not (isinstance(kind, str) and isinstance(key_id, str) and isinstance(curve, str | None)):
         return
@@ -97,14 +97,14 @@ def _usable(one: dict[str, Any], place: str) -> Iterator[tuple[tuple[str, str], 
     if not names or one.get("use", "sig") != "sig":
         return
     if "d" in one:
-        raise JwksError(f"{place}: has a private key in it, {key_id!a}: only public ones belong there")
+        raise JwksError(f"{location}: has a private key in it, {key_id!a}: only public ones belong there")
     try:
         key = jwt.PyJWK(one, names[0]).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
-        _log.warning("tokens: %s: the key %a cannot be used: %s", place, key_id, error)
+        _log.warning("tokens: %s: the key %a cannot be used: %s", location, key_id, error)
         return
     if isinstance(key, RSAPublicKey) and key.key_size < _RSA_BITS_MIN:
-        _log.warning("tokens: %s: the key %a is ignored: it has less than %d bits", place, key_id, _RSA_BITS_MIN)
+        _log.warning("tokens: %s: the key %a is ignored: it has less than %d bits", location, key_id, _RSA_BITS_MIN)
         return
     for name in names:
         if one.get("alg", name) == name:
@@ -112,7 +112,7 @@ def _usable(one: dict[str, Any], place: str) -> Iterator[tuple[tuple[str, str], 
 
 
 class FileKeys:
-    """The keys in a file, which is looked at again at most once a second. Raises JwksError."""
+    """The keys in a file, which is checked for changes at most once a second. Raises JwksError."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -132,11 +132,11 @@ class FileKeys:
         return self._file.content
 
     async def renew(self) -> None:
-        """See `KeySource`: `keys` does it."""
+        """Does nothing: `keys` checks the file."""
 
 
 def _read(path: Path) -> KeySet:
-    """Whoever may write the file may sign tokens."""
+    """Reads the key set of a file. Raises JwksError, also if others than the owner may write the file."""
     try:
         if mode := mode_others_may_write(path.stat()):
             raise JwksError(f"{path}: others than its owner may write it (mode {mode}): chmod go-w it")
@@ -174,7 +174,7 @@ class RemoteKeys:
         return self._keys
 
     async def run(self) -> None:
-        """Keeps the keys fresh, for good."""
+        """Fetches the keys periodically, until cancelled."""
         try:
             while True:
                 await self.renew()
@@ -184,7 +184,7 @@ class RemoteKeys:
                 self._fetching.cancel()
 
     async def renew(self) -> None:
-        """See `KeySource`. All who come meanwhile wait for the same answer."""
+        """Fetches the keys, unless that was done within the cooldown; concurrent callers wait for the same request."""
         if self._fetching is None:
             now = time.monotonic()
             if now - self._fetched_at < self._cooldown_seconds:
@@ -200,9 +200,9 @@ class RemoteKeys:
             self.is_answering = False
             if not self._has_complained:  # once for each time that it goes
                 self._has_complained = True
-                told = f"tokens: {error}; the keys fetched before stay in force"
+                text = f"tokens: {error}; the keys fetched before stay in force"
                 # The text says it all.
-                _log.error(Event("token keys not fetched", {"url": self._url, "reason": str(error)}, told))
+                _log.error(Event("token keys not fetched", {"url": self._url, "reason": str(error)}, text))
             return
         finally:
             self._fetching = None
@@ -210,15 +210,15 @@ class RemoteKeys:
         if keys.keys() != self._keys.keys() or any(keys[name] != key for name, key in self._keys.items()):
             self._keys = keys
             ids = sorted({name for name, _ in keys})
-            told = f"tokens: keys of {self._url}: {', '.join(map(ascii, ids))}"
-            _log.info(Event("token keys fetched", {"url": self._url, "key_ids": ", ".join(ids)}, told))
+            text = f"tokens: keys of {self._url}: {', '.join(map(ascii, ids))}"
+            _log.info(Event("token keys fetched", {"url": self._url, "key_ids": ", ".join(ids)}, text))
 
 
 def fetched(url: str, seconds: float = _FETCH_SECONDS) -> bytes:
-    """What stands at a URL. Takes its time, but no more than `seconds`. This machine is never reached through a proxy.
+    """Returns the content at a URL, blocking for `seconds` at most. Proxies are not used for this machine.
 
     Raises:
-        JwksError: it does not answer, leads elsewhere, or answers too late or too much.
+        JwksError: there is no answer in time, a redirect, or too large an answer.
     """
     until = time.monotonic() + seconds
     raw = b""
@@ -237,7 +237,7 @@ def fetched(url: str, seconds: float = _FETCH_SECONDS) -> bytes:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an error: it could lead to where nobody wanted to trust."""
+    """Refuses redirects: they could lead to an untrusted host."""
 
     def redirect_request(self, *_arguments: Any) -> None:
         return None

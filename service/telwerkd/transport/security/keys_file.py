@@ -59,11 +59,11 @@ _log = logging.getLogger(__name__)
 
 
 class KeysFileError(Exception):
-    """The file cannot be used, or not changed as asked. The text is for people, and names the file."""
+    """The file cannot be read, or not changed as requested. The text is for people, and names the file."""
 
 
 class Role(enum.Enum):
-    """What a key lets its holder do. No role implies another."""
+    """A right of a key. No role implies another."""
 
     INGEST = "ingest"
     QUERY = "query"
@@ -71,7 +71,7 @@ class Role(enum.Enum):
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An entry of the file: what is kept of a key."""
+    """An entry of the file: a key without its secret."""
 
     id: Annotated[str, msgspec.Meta(pattern=_ID.pattern)]
     hash: str
@@ -84,7 +84,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def called(self) -> str:
-        """Names it in a sentence."""
+        """The key's name within a sentence."""
         return f"the API key {self.id}"
 
     def grants_account(self, account_id: str) -> bool:
@@ -102,7 +102,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def split(token: str) -> tuple[str, str] | None:
-    """The id and the secret of `tw_<id>_<secret>`; None if it does not look like that. An id may itself contain `_`."""
+    """Returns id and secret of `tw_<id>_<secret>`; None for a text of another form. An id may itself contain `_`."""
     if not token.startswith(PREFIX):
         return None
     key_id, _, secret = token.removeprefix(PREFIX).rpartition("_")
@@ -110,17 +110,17 @@ def split(token: str) -> tuple[str, str] | None:
 
 
 def load(path: Path) -> Mapping[str, Key]:
-    """The keys in the file, by id, in its order.
+    """Returns the keys in the file, by id, in its order.
 
     Raises:
-        KeysFileError: it is missing, unreadable or wrong, or others than its owner may write it.
+        KeysFileError: the file is missing, unreadable or invalid, or others than its owner may write it.
     """
     _check_mode(path)
     return parse(_read(path), path)
 
 
 def _check_mode(path: Path) -> None:
-    """Whoever may write the file may make keys; whoever may read it learns who may do what, and hashes."""
+    """Raises KeysFileError if others than the owner may write the file; warns if everyone may read it."""
     with suppress(OSError):  # `_read` says what is wrong
         status = path.stat()
         if mode := mode_others_may_write(status):
@@ -132,7 +132,7 @@ def _check_mode(path: Path) -> None:
 
 
 def parse(text: str, path: Path) -> Mapping[str, Key]:
-    """The keys in the file's text. `path` is for the error's text."""
+    """Returns the keys in the file's text. `path` is for the error's text."""
     try:
         keys = msgspec.convert(toml.loads(text), _Document).keys
     except (ValueError, msgspec.ValidationError) as error:
@@ -187,7 +187,7 @@ def create(path: Path, accounts: Sequence[str], roles: Sequence[Role], key_id: s
 
 
 def revoke(path: Path, key_id: str) -> None:
-    """Takes a key out of the file, with the comment right above it. Everything else stays as it was written.
+    """Removes a key from the file, with the comment right above it. Everything else stays unchanged.
 
     Raises:
         KeysFileError: there is no such key, or the file cannot be changed.
@@ -207,7 +207,7 @@ def revoke(path: Path, key_id: str) -> None:
 
 
 def _check_account(account: str) -> None:
-    """An id as the contract has it, or the star: nothing that TOML would need an escape for, but quotes."""
+    """Checks that an account is an id of the contract, or `*`: of characters to escape in TOML it has only quotes."""
     # An argument that was not UTF-8 reaches Python as lone surrogates, which cannot be written.
     unwritable = any(char < _FIRST_PRINTABLE or char == _DELETE or "\ud800" <= char <= "\udfff" for char in account)
     if unwritable or not 1 <= len(account.encode()) <= _ACCOUNT_BYTES_MAX:
@@ -222,7 +222,7 @@ def _parses_to(text: str, keys: Mapping[str, Key], path: Path) -> bool:
 
 
 def _without_table(text: str, index: int) -> str:
-    """The text without its `index`-th `[[keys]]` table; a table begins with the comment lines right above it."""
+    """Returns the text without its `index`-th `[[keys]]` table and the comment lines right above it."""
     lines = text.splitlines(keepends=True)
     starts = [_with_comment(lines, at) for at, line in enumerate(lines) if _TABLE.match(line)]
     if index >= len(starts):
@@ -238,7 +238,7 @@ def _with_comment(lines: Sequence[str], at: int) -> int:
 
 
 def _toml(text: str) -> str:
-    """A basic string. Control characters never get here: ids and accounts are checked before."""
+    """Returns a TOML basic string. Ids and accounts are checked before: they have no control characters."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -252,7 +252,7 @@ def _format_hash(salt: bytes, digest: bytes) -> str:
 
 
 def _parse_hash(text: str) -> tuple[bytes, bytes]:
-    """Salt and digest. Raises ValueError, with a text that does not repeat the hash."""
+    """Returns salt and digest of a hash. Raises ValueError, with a text that does not quote the hash."""
     scheme, *parts = text.split("$")
     if scheme != _SCHEME or len(parts) != 2:  # noqa: PLR2004 - salt and digest
         raise ValueError(f"hash must read {_SCHEME}$<salt>$<digest>")
@@ -280,10 +280,10 @@ def _read(path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Puts the text in the file's place at once: a reader sees the old one or the new one, and so does a crash.
+    """Replaces the file's content atomically: readers, and a crash, leave either the old or the new one.
 
-    A new file is its owner's alone (0600); one that exists keeps its owner and what its group may do, so that a file
-    changed by root stays readable for the service.
+    A new file has mode 0600; an existing one keeps its owner and its group's permissions, so that a file changed by
+    root stays readable for the service.
     """
     target = path.resolve()  # A link stays a link.
     try:
@@ -323,7 +323,7 @@ def _sync_directory(directory: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One writer at a time, by a lock on the directory: the file itself is replaced under whoever holds it."""
+    """Locks the file's directory for the block: a lock on the file itself would be lost when it is replaced."""
     if sys.platform == "win32":
         yield
         return

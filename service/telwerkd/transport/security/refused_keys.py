@@ -1,4 +1,4 @@
-"""Lines of the audit log about calls that were refused for their key, few enough that nobody can fill a disk."""
+"""Rate-limited lines of the audit log about calls refused for their key, so that nobody can fill a disk."""
 
 import time
 from collections import Counter
@@ -11,7 +11,7 @@ from telwerkd.transport.security.keys_file import PREFIX
 
 _EVERY_SECONDS: Final = 60.0
 _KINDS_MAX: Final = 1_000
-"""Kinds of refusal that are told apart within that time; those beyond are counted together."""
+"""Kinds of refusal that are counted separately within that time; further ones are counted together."""
 
 _ACCOUNTS_MAX: Final = 10
 """Accounts that are named of one key and reason within that time: who asks for more of them is guessing."""
@@ -22,7 +22,7 @@ _OTHERS: Final = ("others", "", "")
 
 
 class RefusedKeys:
-    """Says each kind of refusal once a minute, with how many there were since it was said last."""
+    """Logs each kind of refusal once a minute, with the number since the last line."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,9 +31,9 @@ class RefusedKeys:
         self._accounts = Counter[tuple[str, str]]()
 
     def tell(self, key_id: str, reason: Reason, account: str = "") -> None:
-        """A call was refused. `key_id` is one that stands in the file; else it is not known to be no secret.
+        """Records a refused call. `key_id` must be one of the file: an unknown text may be a secret.
 
-        `account` is what the caller named, and not known to be one.
+        `account` is the caller's text, which need not be an account.
         """
         now = self._clock()
         if now - self._since >= _EVERY_SECONDS:
@@ -57,7 +57,7 @@ class RefusedKeys:
 
 
 def _may_be_account(text: str) -> bool:
-    """Not where it is longer, or looks like a key that was sent in the wrong place."""
+    """Whether a text may be logged as an account: it is short enough, and no key sent in the wrong field."""
     return len(text.encode(errors="replace")) <= _ACCOUNT_BYTES_MAX and not text.startswith(PREFIX)
 
 

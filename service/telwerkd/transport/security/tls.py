@@ -1,8 +1,8 @@
-"""TLS: certificate and key from files, changed without a restart.
+"""TLS with certificate and key from files that are reloaded without a restart.
 
-The files are looked at when a client connects. Once all of them have changed to something that fits together, new
-connections get it; those that exist go on with what they have. Until then, and if they never fit, the old ones stay in
-use and the log says why: a renewal that went wrong must not take the service down before the old certificate expires.
+The files are checked when a client connects. Once all of them have changed to a consistent set, new connections get it;
+existing ones keep theirs. Until then the old ones stay in use, and the reason is logged: a failed renewal must not take
+the service down before the old certificate expires.
 """
 
 import logging
@@ -23,7 +23,7 @@ class StartupError(Exception):
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Where the PEM files are. With a client CA, only clients with a certificate of that CA are let in (mTLS)."""
+    """Paths of the PEM files. With a client CA, clients must present a certificate of that CA (mTLS)."""
 
     certificate: Path
     """The server's certificate, followed by the intermediate ones."""
@@ -33,7 +33,7 @@ class TlsFiles:
 
     @classmethod
     def of(cls, certificate: Path | None, key: Path | None, client_ca: Path | None) -> "TlsFiles | None":
-        """The files as settings name them; None for plain text.
+        """Returns the files of the settings; None for plain text.
 
         Raises:
             StartupError: some are named, but not both certificate and key.
@@ -46,7 +46,7 @@ class TlsFiles:
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Credentials for `add_secure_port` that follow the files.
+    """Returns credentials for `add_secure_port` that reload the files.
 
     Raises:
         StartupError: a file is missing or unreadable, is no certificate or no key, or the two do not belong together.
@@ -61,7 +61,7 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     )
 
     def changed() -> grpc.ServerCertificateConfiguration | None:
-        """Called by grpc from threads of its own, several."""
+        """Returns a changed certificate; None if unchanged. Called by grpc from several threads of its own."""
         configuration = follower.changed()
         if configuration is not None:
             _log.info("new TLS certificate from %s", files.certificate)
@@ -76,10 +76,10 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """A context for a server of HTTP that follows the files as `server_credentials` does, under the same conditions.
+    """Returns a context for an HTTP server that reloads the files, as `server_credentials` does.
 
     Raises:
-        StartupError: as there.
+        StartupError: as `server_credentials`.
     """
     paths = [path for path in (files.certificate, files.key, files.client_ca) if path is not None]
     follower = FollowedFiles(
@@ -91,7 +91,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     )
 
     def newest(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Called in each handshake, whether the client names a server or not."""
+        """Sets the newest context on a connection. Called in each handshake, with or without a server name."""
         follower.changed()
         connection.context = follower.content
 
@@ -169,5 +169,5 @@ class _EncryptedKeyError(Exception):
 
 
 def _refuse_password() -> str:
-    """Without this, OpenSSL would ask for the password on the terminal."""
+    """Raises an error for an encrypted key: by default OpenSSL would ask for the password on the terminal."""
     raise _EncryptedKeyError

@@ -1,10 +1,10 @@
 """Tokens of an identity provider (JWT, RFC 7519), sent as metadata `authorization: Bearer <token>`.
 
-A token counts if it is signed with a key of the issuer by an asymmetric algorithm, has not expired, and names the
-issuer and the audience that the settings name. One claim names accounts (`*` is every one), another names roles.
+A token is valid if it is signed with a key of the issuer by an asymmetric algorithm, has not expired, and has the
+issuer and the audience of the settings. One claim has the accounts (`*` is every one), another the roles.
 
-The audit log names a token by its client (`azp` or `client_id`) and its number (`jti`), by which the issuer's own log
-tells who it was given to. What is a person's is never read: not `sub`, no name and no address.
+The audit log identifies a token by its client (`azp` or `client_id`) and its id (`jti`), by which the issuer's own log
+shows its owner. Personal data is never read: not `sub`, no name and no address.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _WRONG: Final[tuple[tuple[type[jwt.PyJWTError], str], ...]] = (
 
 
 class TokenRules(msgspec.Struct, frozen=True):
-    """What tokens must say."""
+    """Requirements of tokens, from the settings."""
 
     issuer: str
     audience: str
@@ -51,13 +51,13 @@ class TokenRules(msgspec.Struct, frozen=True):
 
 
 class TokenGrant(msgspec.Struct, frozen=True):
-    """What a token grants."""
+    """The grant of a token."""
 
     id: str
     accounts: frozenset[str]
     roles: frozenset[Role]
     ends_at: float
-    """Until when, in seconds of Unix time; the leeway is in it."""
+    """The end of validity, in seconds of Unix time, with the leeway added."""
 
     @property
     def called(self) -> str:
@@ -70,7 +70,7 @@ class TokenGrant(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Says what tokens grant."""
+    """`Credentials` of tokens: verifies them, and caches their grants."""
 
     def __init__(self, rules: TokenRules, source: KeySource, clock: Callable[[], float] = time.time) -> None:
         self._rules = rules
@@ -81,7 +81,7 @@ class Tokens:
         self._verified: dict[bytes, TokenGrant] = {}
 
     async def prepare(self, token: str) -> None:
-        """Looks for the key that a token is signed with, if it is not known."""
+        """Fetches the keys again if that of a token is not known."""
         if _digest(token) in self._verified:
             return
         try:
@@ -170,7 +170,7 @@ def _has(keys: KeySet, key_id: str) -> bool:
 
 
 def _signed_with(token: str) -> tuple[str, str]:
-    """The id of a token's key, and its algorithm, as it says itself."""
+    """Returns the key id and the algorithm of a token's header, which is not verified."""
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
@@ -184,7 +184,7 @@ def _signed_with(token: str) -> tuple[str, str]:
 
 
 def _texts(claims: Mapping[str, Any], claim: str) -> str | list[str]:
-    """What a claim says; the parts of a name with dots may be those of objects within objects."""
+    """Returns the text or texts of a claim; a name with dots may be a path into nested objects."""
     found: Any = claims
     for part in [claim] if claim in claims else claim.split("."):
         found = found.get(part, []) if isinstance(found, Mapping) else []
@@ -194,7 +194,7 @@ def _texts(claims: Mapping[str, Any], claim: str) -> str | list[str]:
 
 
 def _name(claims: Mapping[str, Any]) -> str:
-    """What the audit log says of a token: nothing that could be a person's, nor make a line look like another."""
+    """Returns a token's id for the audit log: without personal data, or characters that could forge a log line."""
     client = next((claims[name] for name in ("azp", "client_id") if name in claims), None)
     parts = [one for one in (client, claims.get("jti")) if isinstance(one, str) and _SAFE.fullmatch(one)]
     return ":".join(["jwt", *parts])

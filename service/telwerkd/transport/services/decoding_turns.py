@@ -1,4 +1,4 @@
-"""Whose events are decoded next: so few in a turn of the event loop that nothing else waits for long."""
+"""Fair scheduling of decoding: bounded bytes per iteration of the event loop, accounts in round-robin order."""
 
 import asyncio
 from collections import deque
@@ -13,16 +13,16 @@ _Waiting = deque[tuple[int, asyncio.Future[None]]]
 
 
 class DecodingTurns:
-    """Lets through so much work in a turn of the event loop that it holds up nothing else for long.
+    """Grants accounts turns to decode, of bounded bytes per iteration of the event loop.
 
-    Who waits is let through by account in turn, those that rest left out, and of one account in the order of coming.
+    Accounts get turns in round-robin order, throttled ones left out; requests of one account in order of arrival.
     """
 
     def __init__(self, throttle: AccountThrottle, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
         self._throttle = throttle
         self._bytes_at_once = bytes_at_once
         self._bytes = 0
-        """What is decoded in this turn of the loop; the next one begins with `_next` where it is not 0."""
+        """Bytes decoded in this iteration of the loop; while not 0, `_next` is scheduled for the next iteration."""
         self._waiting: dict[AccountId, _Waiting] = {}
         self._rested: asyncio.TimerHandle | None = None
         """When the next of those that wait has rested, where nothing is decoded until then."""
@@ -32,7 +32,7 @@ class DecodingTurns:
         return DecodingTurn(self, account, size)
 
     def begin(self, account: AccountId, size: int) -> bool:
-        """Begins at once if there is room in this turn of the loop, and the account neither rests nor waits."""
+        """Takes a turn at once, if this iteration has room and the account is neither throttled nor waiting."""
         if account in self._waiting or not self._has_room(size) or self._throttle.left_seconds(account):
             return False
         self._take(size)
@@ -47,7 +47,7 @@ class DecodingTurns:
         await future
 
     def worked(self, account: AccountId, seconds: float) -> None:
-        """Notes how long a turn of the account took."""
+        """Reports the duration of an account's turn to the throttle."""
         self._throttle.worked(account, seconds)
 
     def _has_room(self, size: int) -> bool:
@@ -73,7 +73,7 @@ class DecodingTurns:
             self._rested = asyncio.get_running_loop().call_later(min(resting.values()), self._next)
 
     def _has_begun(self, account: AccountId) -> bool:
-        """Lets through the first of an account, if there is room; the account goes to the end of the line."""
+        """Grants a turn to the first request of an account, if there is room, and requeues the account at the end."""
         queue = self._waiting[account]
         size, future = queue[0]
         if not future.done():
@@ -89,7 +89,7 @@ class DecodingTurns:
 
 
 class DecodingTurn:
-    """See `DecodingTurns.turn`."""
+    """A context manager for one turn, as `DecodingTurns.turn` returns."""
 
     __slots__ = ("_account", "_begun", "_size", "_turns")
 

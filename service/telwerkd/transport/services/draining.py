@@ -1,4 +1,4 @@
-"""Ending what would go on for good when the server drains."""
+"""Ending of endless calls when the server drains."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,12 +9,12 @@ from telwerkd.domain.errors import Reason, UnavailableError
 
 @asynccontextmanager
 async def unless_drained(draining: asyncio.Event) -> AsyncIterator[None]:
-    """A block that ends when the server drains: what it awaits then is cancelled.
+    """Runs a block that is cancelled when the server drains.
 
-    It costs a task for the block, not for each thing that is awaited there: a stream awaits hundreds in a second.
+    It takes one task for the block, not one per await: a stream awaits hundreds of times a second.
 
     Raises:
-        UnavailableError: it drains.
+        UnavailableError: the server drains.
     """
     loop, is_over = asyncio.get_running_loop(), False
     watching = asyncio.create_task(draining.wait())

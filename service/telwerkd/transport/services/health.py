@@ -1,4 +1,4 @@
-"""The standard health service (`grpc.health.v1.Health`): what probes and load balancers ask.
+"""The standard health service (`grpc.health.v1.Health`), for probes and load balancers.
 
 Written here, not taken from `grpcio-health-checking`, whose messages and stubs it uses: there one watcher that does
 not read blocks the state for all others and for the shutdown, because a reply is written while a lock is held. Here a
@@ -39,7 +39,7 @@ _Status: TypeAlias = int
 
 
 class Health:
-    """The statuses, and who watches them. Starts with all of them NOT_SERVING."""
+    """The statuses of all services, and their watchers. All start as NOT_SERVING."""
 
     def __init__(self, service_names: Sequence[str]) -> None:
         self._services = ("", READINESS, *service_names)
@@ -48,15 +48,15 @@ class Health:
         self._watchers = set[Watcher]()
 
     def live(self) -> None:
-        """The process lives."""
+        """Sets the liveness service to SERVING."""
         self._set([LIVENESS], _SERVING)
 
     def ready(self, *, serving: bool) -> None:
-        """The services can do their work, or cannot: the database does not answer, or the server is starting."""
+        """Sets the services to SERVING or, while the database does not answer, to NOT_SERVING."""
         self._set(self._services, _SERVING if serving else _NOT_SERVING)
 
     def drain(self) -> None:
-        """For good: no new work may come."""
+        """Sets all services to NOT_SERVING, for good, and ends the watches."""
         self._set(list(self.statuses), _NOT_SERVING)
         self.is_draining = True
         for watcher in self._watchers:
@@ -64,14 +64,14 @@ class Health:
 
     @property
     def not_ready_because(self) -> str | None:
-        """Why the services cannot do their work, for people; None while they can."""
+        """Returns why the services are not ready, in words for people; None while they are."""
         if self.is_draining:
             return "the server is stopping"
         return None if self.statuses[READINESS] == _SERVING else "the database does not answer"
 
     @contextmanager
     def watching(self, service: str) -> Iterator["Watcher"]:
-        """A watcher of a service; of an unknown one too, which is told so and waits."""
+        """Registers a watcher of a service for the block; of an unknown service too, with status SERVICE_UNKNOWN."""
         watcher = Watcher(service, self.statuses.get(service, _SERVICE_UNKNOWN), asyncio.Event())
         watcher.changed.set()
         self._watchers.add(watcher)
@@ -97,7 +97,7 @@ class Health:
 
 @dataclass(eq=False)
 class Watcher:
-    """One open `Watch`: the latest status only, for a watcher that reads slowly needs no earlier one."""
+    """One open `Watch`. It has the latest status only: a slow reader skips earlier ones."""
 
     service: str
     status: _Status
@@ -141,18 +141,18 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
         )
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: _Context) -> None:
-        """Tells the status now and whenever it changes, until the server drains, of which it tells last."""
+        """Streams the status, now and after each change, until the server drains; that status is the last."""
         with self._counted(host_of(context.peer())), self._health.watching(request.service) as watcher:
-            told: _Status | None = None
+            sent: _Status | None = None
             # Also one that was told something else in the very moment in which the server began to drain.
-            while not (self._health.is_draining and watcher.status == told):
+            while not (self._health.is_draining and watcher.status == sent):
                 await watcher.changed.wait()
                 watcher.changed.clear()
-                if watcher.status == told:
+                if watcher.status == sent:
                     continue
-                told = watcher.status
+                sent = watcher.status
                 seconds = _LAST_REPLY_SECONDS if self._health.is_draining else self._limits.watch_stall_seconds
-                await write_within(context, health_pb2.HealthCheckResponse(status=told), seconds)
+                await write_within(context, health_pb2.HealthCheckResponse(status=sent), seconds)
 
     @contextmanager
     def _counted(self, host: str) -> Iterator[None]:

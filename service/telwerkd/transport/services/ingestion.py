@@ -39,7 +39,7 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 _UNDECODED_BYTES = 1_024
-"""Of an event that is refused undecoded, as a part of what may be decoded in a turn: its id is looked for."""
+"""Bytes that an event refused undecoded counts towards a decoding turn: its id is searched for."""
 
 
 class IngestionService(ingestion_grpc.IngestionServiceServicer):
@@ -118,7 +118,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return Encoded(numbered + verdicts.payload)
 
     def _account(self, batch: EventBatch) -> AccountId:
-        """Whose batch it is, if it is one that may be ingested; it is counted as its call."""
+        """Returns the account of a batch, counted towards its limits. Raises the batch's refusal, or if it is empty."""
         account = self._callers.account(batch.account_id, events=batch.count)
         if batch.refusal is not None:
             raise batch.refusal
@@ -127,7 +127,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return account
 
     async def _take(self, account: AccountId, batch: EventBatch, in_order: asyncio.Lock | None = None) -> BatchResult:
-        """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
+        """Decodes and ingests a batch, and returns its outcome; batches of one stream keep their order by a lock."""
         async with in_order or nullcontext():
             with stage("decode"):
                 valid, refused = await self._decoded(account, batch)
@@ -167,9 +167,9 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         """Adds the events of a large batch to `valid`, and returns those that are refused."""
         refused = dict[int, Refused]()
         held = batch.size
-        for place, too_large in batch.too_large.items():
+        for index, too_large in batch.too_large.items():
             async with self._turns.turn(account, _UNDECODED_BYTES):
-                refused[place] = self._too_large(too_large)
+                refused[index] = self._too_large(too_large)
         self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         while batch.pieces:
             piece = batch.pieces.popleft()
@@ -186,7 +186,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return refused
 
     def _too_large(self, event: TooLarge) -> Refused:
-        """Refuses an event undecoded: its id alone is too long, or it is."""
+        """Returns the refusal of an undecoded event: its id is too long or invalid, or else the event is too large."""
         text, size = event.name()
         field = ""
         why = f"has {len(event.raw)} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"

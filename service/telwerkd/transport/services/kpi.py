@@ -1,4 +1,4 @@
-"""`telwerk.v1.KpiService`: decode, ask, encode; nothing else is decided here."""
+"""`telwerk.v1.KpiService`: decode, query, encode; nothing else is decided here."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -62,14 +62,14 @@ _REPLY_BYTES_MAX = 1 << 20
 
 
 class AnswerCache:
-    """The replies that were used last, of at most so many bytes in all; 0 keeps none."""
+    """An LRU cache of encoded replies, bounded in bytes; 0 disables it."""
 
     def __init__(self, bytes_max: int) -> None:
         self._replies: BoundedCache[CacheKey, Reply] = BoundedCache(bytes_max)
 
     @property
     def kept(self) -> AnyCache:
-        """What is kept, for the figures of it."""
+        """The cache behind it, for its figures."""
         return self._replies
 
     def holds(self, key: CacheKey) -> bool:
@@ -77,7 +77,7 @@ class AnswerCache:
         return self._replies.peek(key) is not None
 
     def get(self, key: CacheKey, answer_version: AnswerVersion) -> Reply | None:
-        """The reply to a request, if its account still stands where it stood then."""
+        """Returns the cached reply to a request, if the account's answer version is still that of the reply."""
         reply = self._replies.peek(key)
         if reply is None or reply.answer_version != answer_version:
             return None
@@ -85,7 +85,7 @@ class AnswerCache:
         return reply
 
     def put(self, key: CacheKey, reply: Reply) -> None:
-        """Keeps a reply, in the place of an earlier one."""
+        """Caches a reply, replacing an earlier one; one that is too large is not cached."""
         size = len(key[1]) + len(reply.body) + _OVERHEAD_BYTES
         if size > _REPLY_BYTES_MAX:
             self._replies.drop(key)
@@ -127,15 +127,15 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._names = names
 
     async def ListKpis(self, request: pb.ListKpisRequest, context: _Context) -> pb.ListKpisResponse:
-        """The catalogue."""
+        """Returns the catalogue of KPIs."""
         return encode_catalogue(request.language_code)
 
     async def QueryTimeSeries(self, request: pb.QueryTimeSeriesRequest, context: _Context) -> Any:
-        """KPIs over time."""
+        """Answers a time series; the reply is encoded."""
         return await self._reply(request)
 
     async def QueryTotals(self, request: pb.QueryTotalsRequest, context: _Context) -> Any:
-        """KPIs over a whole range."""
+        """Answers totals; the reply is encoded."""
         return await self._reply(request)
 
     async def _reply(self, request: QueryRequest) -> Encoded:
@@ -165,7 +165,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             return await self._queries.ask(query, partial(encode_finished, request, self._clock.now()), short=short)
 
     async def BatchQuery(self, request: Any, context: _Context) -> Any:
-        """Several queries on one view; they come as a `QueryBatch`."""
+        """Answers several queries on one snapshot; the request is a `QueryBatch`."""
         batch: QueryBatch = request
         account = self._callers.account(batch.account_id, calls=max(1, len(batch.queries)), is_query=True)
         async with self._callers.questions.turn(account):
@@ -178,9 +178,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         now = self._clock.now()
         number = pb.BatchQueryResponse.ANSWERS_FIELD_NUMBER
 
-        def encoded(place: int, answer: Answer) -> bytes:
+        def encoded(index: int, answer: Answer) -> bytes:
             with stage("encode"):
-                return encoding.nested(number, encode_batched(encode_answer(asked[place], answer, now), now))
+                return encoding.nested(number, encode_batched(encode_answer(asked[index], answer, now), now))
 
         def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
             for one in answers:
@@ -214,7 +214,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes
         self, request: pb.WatchTimeSeriesRequest, context: _Context
     ) -> None:
-        """A time series that stays true."""
+        """Streams a time series and its changes."""
         account = self._callers.account(request.account_id, is_query=True)
         async with self._callers.questions.turn(account):
             watched = partial(self._watched, account, request, self._clock.trusted())
@@ -227,14 +227,14 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                     await self._write(context, update)
 
     async def _updated(self, watch: Watch, asked: pb.QueryTimeSeriesRequest, query: Query) -> bytes | None:
-        """What a watch is told next, once its account has changed; None if nothing that it shows is different."""
+        """Waits for a change of a watch's account; returns the next update, or None if its answer is the same."""
         await watch.changed()
         encode = partial(_update, asked, query, self._clock.now())
         return await watch.update(encode, partial(self._asking_again, query.account))
 
     @asynccontextmanager
     async def _asking_again(self, account: AccountId) -> AsyncIterator[None]:
-        """A watch asks one question after the other, so it may wait for its turn however many wait."""
+        """Takes a turn for a watch's query, however many calls wait: a watch has one query at a time."""
         async with self._callers.questions.turn(account, waiting_is_bounded=False):
             with self._slow_queries.watched("WatchTimeSeries", account):
                 yield
@@ -255,7 +255,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         await write_within(context, Encoded(update), self._watch_stall_seconds)
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> Any:
-        """What made a number."""
+        """Explains a count: returns a page of its conversations; the reply is encoded."""
         account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
@@ -266,7 +266,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                 return Encoded(await self._explanations.explain(query, after, size, encode))
 
     async def ListDimensionValues(self, request: pb.ListDimensionValuesRequest, context: _Context) -> Any:
-        """What a filter can choose from; the reply is encoded."""
+        """Lists the values that a filter can choose from; the reply is encoded."""
         account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_asked, request, self._fields, self._names)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
@@ -280,7 +280,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 def _update(
     request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
 ) -> bytes | None:
-    """What a watch is told; nothing where nothing it shows is different."""
+    """Returns a watch's encoded update; None where the answer has not changed."""
     with stage("encode"):
         return _encoded_update(request, query, now, before, answer)
 
@@ -299,7 +299,7 @@ def _encoded_update(
 
 
 def _query_of(batched: pb.BatchedQuery) -> QueryRequest:
-    """The query; an empty one, which is refused as such, where there is none."""
+    """Returns the query of a batch's entry; for an entry without one an empty query, which validation refuses."""
     return batched.totals if batched.HasField("totals") else batched.time_series
 
 

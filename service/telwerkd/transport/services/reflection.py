@@ -1,4 +1,4 @@
-"""Reflection: how tools such as grpcurl and ghz learn the contract from a server that runs.
+"""Server reflection, by which tools such as grpcurl and ghz read the contract from a running server.
 
 Under both of its names: `grpc.reflection.v1`, which tools ask first, and `v1alpha`. The messages are the same on the
 wire, and `grpcio-reflection` has those of v1alpha only.
@@ -22,7 +22,7 @@ _V1_PACKAGE: Final = "grpc.reflection.v1"
 
 
 def enable(server: grpc.aio.Server, service_names: Iterable[str]) -> None:
-    """Lets the server tell of these services, and of reflection itself."""
+    """Adds reflection of these services, and of reflection itself, to a server."""
     _describe_v1()
     names = (*service_names, V1_SERVICE_NAME, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer(names, pool=_Pool(Default()))
@@ -69,7 +69,7 @@ def _renamed(name: str) -> str:
 
 
 class _Pool:
-    """All messages and services of this process, methods by their names among them.
+    """The descriptor pool of this process, with look-up of methods by name.
 
     Protobuf's own pool finds no file by a method's name, which the protocol of reflection asks for and ghz relies on
     (grpc/grpc#34743).
@@ -79,12 +79,12 @@ class _Pool:
         self._pool = pool
 
     def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802 -- the library's name
-        """The file; KeyError if nothing has this name."""
+        """Returns the file of a symbol; raises KeyError for an unknown one."""
         try:
             return self._pool.FindFileContainingSymbol(symbol)
         except KeyError:
             return self._pool.FindMethodByName(symbol).containing_service.file
 
     def __getattr__(self, name: str) -> Any:
-        """All else is the pool's own."""
+        """Returns an attribute of the underlying pool."""
         return getattr(self._pool, name)

@@ -20,7 +20,7 @@ from telwerkd.transport.codec.account.settings import (
     encode_page,
     encode_set,
     encoded_version,
-    place_of,
+    page_bounds,
 )
 from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.wire.encoding import Encoded
@@ -59,18 +59,18 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             return Encoded(encode() if is_short else await self._settings.compute(account, encode))
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
-        """Versions of a widget's settings; the reply is encoded."""
+        """Returns versions of a widget's settings; the reply is encoded."""
         account = self._callers.account(request.account_id)
         widget = WidgetId(self._fields.id("widget_id", request.widget_id))
         async with self._callers.questions.turn(account):
-            page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
+            page = await self._settings.widget(account, widget, *page_bounds(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def ListWidgetSettings(self, request: settings.ListWidgetSettingsRequest, context: _Context) -> Any:
-        """The newest version of each widget; the reply is encoded."""
+        """Returns the newest version of each widget; the reply is encoded."""
         account = self._callers.account(request.account_id)
         async with self._callers.questions.turn(account):
-            page = await self._settings.widgets(account, *place_of(request), encoded_version)
+            page = await self._settings.widgets(account, *page_bounds(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def SetAccountSettings(self, request: settings.SetAccountSettingsRequest, context: _Context) -> Any:
@@ -93,7 +93,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             return await self._account(account)
 
     async def GetAccountSettings(self, request: settings.GetAccountSettingsRequest, context: _Context) -> Any:
-        """An account's settings."""
+        """Returns an account's settings."""
         account = self._callers.account(request.account_id)
         async with self._callers.questions.turn(account):
             return await self._account(account)
@@ -118,7 +118,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         return settings.SetDisplayNamesResponse(set_count=done.set, removed_count=done.removed)
 
     async def ListDisplayNames(self, request: settings.ListDisplayNamesRequest, context: _Context) -> Any:
-        """Display names of a kind; the reply is encoded."""
+        """Lists display names of a kind; the reply is encoded."""
         account = self._callers.account(request.account_id, is_query=True)
         listing = self._name_reader.listing(request)
         async with self._callers.questions.turn(account):

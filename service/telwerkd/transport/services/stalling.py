@@ -1,4 +1,4 @@
-"""Replies of a stream that nobody reads."""
+"""Timeout for writing to a stream that the client does not read."""
 
 import asyncio
 from typing import Any

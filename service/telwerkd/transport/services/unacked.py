@@ -1,4 +1,4 @@
-"""The answers that a stream still owes, in order, and how many events and bytes they are for."""
+"""The window of a stream's batches that are read but not answered: in order, bounded in events and bytes."""
 
 import asyncio
 from collections import deque
@@ -39,7 +39,7 @@ class UnackedWindow:
             await self._changed.wait()
 
     def add(self, events: int, answer: Answer, size: int, reservation: Reservation | None) -> None:
-        """Owes one more answer; the memory that is reserved for it is released when it was written."""
+        """Adds a pending answer; its reserved memory is released once the answer is written."""
         owed = _Owed(max(1, events), size, answer, reservation)
         self._waiting.append(owed)
         self._events += owed.events
@@ -47,14 +47,14 @@ class UnackedWindow:
         self._changed.set()
 
     def end(self) -> None:
-        """No more will come."""
+        """Marks the end of the stream's requests."""
         self._ended = True
         self._changed.set()
 
     async def next(self) -> Answer | None:
-        """The oldest answer owed, once it is there; None when none is left and no more will come.
+        """Waits for the oldest pending answer, and returns it; None when none is left after the end.
 
-        The one before was written, as far as its memory is concerned.
+        Releases the memory of the answer before, which was written.
         """
         self._release_given()
         while not self._waiting:
@@ -73,7 +73,7 @@ class UnackedWindow:
         return owed.answer
 
     def close(self) -> None:
-        """Forgets what is owed: there is nobody to answer any more."""
+        """Cancels all pending answers, and releases their memory."""
         self._release_given()
         for owed in self._waiting:
             owed.answer.cancel()

@@ -34,11 +34,11 @@ class NameReader:
         self._fields = fields
 
     def decode(self, request: pb.SetDisplayNamesRequest) -> dict[NameKey, str]:
-        """The names that a request sets, those that it removes empty.
+        """Returns the names that a request sets; a name that it removes is empty.
 
         Raises:
             FieldError: a field is wrong.
-            LimitExceededError: there are too many, or one is too long.
+            LimitExceededError: there are too many names, or one is too long.
         """
         count, most = len(request.names), self._limits.display_names_per_request_max
         if count > most:
@@ -48,13 +48,13 @@ class NameReader:
         if not count and not request.replace_all:
             raise FieldError("names", "at least one name is required, unless replace_all is set")
         names: dict[NameKey, str] = {}
-        places: dict[NameKey, int] = {}
-        for place, message in enumerate(request.names):
-            field = f"names[{place}]"
+        indexes: dict[NameKey, int] = {}
+        for index, message in enumerate(request.names):
+            field = f"names[{index}]"
             key = self._key(field, message)
             if key in names:
-                raise FieldError(field, f"names the same thing as names[{places[key]}]: each once")
-            places[key] = place
+                raise FieldError(field, f"names the same thing as names[{indexes[key]}]: each once")
+            indexes[key] = index
             names[key] = self._name(f"{field}.name", message.name)
         return names
 
@@ -82,7 +82,7 @@ class NameReader:
         return name
 
     def listing(self, request: pb.ListDisplayNamesRequest) -> Listing:
-        """Which names a request asks for.
+        """Returns which names a request asks for.
 
         Raises:
             FieldError: a field is wrong, or the token is not of this request.
@@ -97,10 +97,10 @@ class NameReader:
         return Listing(kind, self.prefix("prefix", request.prefix), within, after, decode_page_size(request.page_size))
 
     def prefix(self, field: str, prefix: str) -> str:
-        """What an id or a name is to begin with.
+        """Returns the prefix of a listing, checked.
 
         Raises:
-            LimitExceededError: it is longer than both may be.
+            LimitExceededError: the prefix is longer than any id or name may be.
         """
         size, most = len(prefix.encode()), max(self._limits.display_name_bytes_max, self._fields.id_bytes_max)
         if size > most:
@@ -123,7 +123,7 @@ def decode_page_size(size: int) -> int:
 
 
 def decode_kind(field: str, number: int) -> NameKind:
-    """A kind of thing that has a display name.
+    """Returns the kind of a thing with a display name.
 
     Raises:
         FieldError: it is none.
@@ -135,14 +135,14 @@ def decode_kind(field: str, number: int) -> NameKind:
 
 
 def encode_page(request: pb.ListDisplayNamesRequest, page: NamePage) -> bytes:
-    """The reply to a request, as bytes."""
+    """Returns the encoded reply to a request."""
     token = "" if page.next is None else page_tokens.encode(request, page.next)
     names = _encoded(pb.ListDisplayNamesResponse.NAMES_FIELD_NUMBER, page.names)
     return names + pb.ListDisplayNamesResponse(next_page_token=token).SerializeToString()
 
 
 def encode_names(field: int, names: Mapping[NameKey, str]) -> bytes:
-    """A repeated field of display names, by kind and id. Each is encoded by itself, see `codec.answers`."""
+    """Returns a repeated field of display names, by kind and id. Each is encoded by itself, see `codec.answers`."""
     return _encoded(field, sorted(names.items()))
 
 

@@ -68,7 +68,7 @@ def _exceptions(field: str, entries: Sequence[pb.DatedStretches]) -> list[tuple[
             raise FieldError(
                 f"{path}.stretches", f"has {len(entry.stretches)} entries, at most {_DAILY_STRETCHES_MAX} are allowed"
             )
-        paths = [f"{path}.stretches[{place}]" for place in range(len(entry.stretches))]
+        paths = [f"{path}.stretches[{index}]" for index in range(len(entry.stretches))]
         days[day] = _day([(each, _stretch(each, one)) for each, one in zip(paths, entry.stretches, strict=True)])
     return list(days.items())
 
@@ -88,7 +88,7 @@ def _day(placed: Sequence[tuple[str, OpenStretch]]) -> Day:
     """The stretches of a day, in order; each is given with the path of its field."""
     found = overlapping([stretch for _, stretch in placed])
     if found is not None:
-        one, other = (placed[place][0] for place in found)
+        one, other = (placed[index][0] for index in found)
         raise FieldError(other, f"overlaps with {one}")
     return tuple(sorted((stretch for _, stretch in placed), key=lambda each: each.opens))
 

@@ -31,7 +31,7 @@ PageRequest: TypeAlias = pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequ
 def decode_version(
     settings: pb.WidgetSettings, fields: FieldReader, now: Micros
 ) -> tuple[WidgetId, WidgetVersion, Schedule | None]:
-    """A version of a widget's settings, and its opening hours; without an effective time it holds from `now`.
+    """Returns widget, version of its settings and opening hours; without an effective time it holds from `now`.
 
     Raises:
         FieldError: a field is wrong.
@@ -62,7 +62,7 @@ def decode_version(
 
 
 def decode_default_hours(settings: pb.AccountSettings, now: Micros) -> tuple[Micros, Schedule | None] | None:
-    """From when on which default opening hours hold; None where the settings say nothing of them.
+    """Returns default opening hours and the instant from which they hold; None where the settings have none.
 
     Raises:
         InvalidArgumentError: a field is wrong.
@@ -82,7 +82,7 @@ def decode_default_hours(settings: pb.AccountSettings, now: Micros) -> tuple[Mic
 
 
 def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None] | None) -> bytes:
-    """The reply with an account's settings, which is the same whether they were set or asked for."""
+    """Returns the encoded reply with an account's settings, the same for setting and getting them."""
     encoded = pb.AccountSettings(time_zone=time_zone)
     if default is not None:
         version, schedule = default
@@ -94,8 +94,8 @@ def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None
     return encoding.nested(_ACCOUNT, encoded.SerializeToString())
 
 
-def place_of(request: PageRequest) -> tuple[int, int]:
-    """Where the page that a request asks for begins, and how many items it has at most.
+def page_bounds(request: PageRequest) -> tuple[int, int]:
+    """Returns the offset of the requested page, and its size.
 
     Raises:
         InvalidArgumentError: the page's size is out of range, or the token is not of this request.
@@ -107,7 +107,7 @@ def place_of(request: PageRequest) -> tuple[int, int]:
 
 
 def encode_page(request: PageRequest, page: SettingsPage) -> bytes:
-    """The reply to a request."""
+    """Returns the encoded reply to a request."""
     token = "" if page.next is None else page_tokens.encode(request, page.next)
     if isinstance(request, pb.GetWidgetSettingsRequest):
         number, rest = _VERSIONS, pb.GetWidgetSettingsResponse(next_page_token=token).SerializeToString()
@@ -117,17 +117,17 @@ def encode_page(request: PageRequest, page: SettingsPage) -> bytes:
 
 
 def encode_set(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> bytes:
-    """The reply to a version that was set."""
+    """Returns the encoded reply to a version that was set."""
     return encoding.nested(_SET, encoded_version(widget, version, schedule))
 
 
 def encoded_version(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> bytes:
-    """A version as the bytes of a message."""
+    """Returns a version as the bytes of a message."""
     return encode_version(widget, version, schedule).SerializeToString()
 
 
 def encode_version(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> pb.WidgetSettings:
-    """A version as a message."""
+    """Returns a version as a message."""
     return pb.WidgetSettings(
         widget_id=widget,
         effective_time=encode_instant(version.effective_time),

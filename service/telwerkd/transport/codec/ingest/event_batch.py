@@ -36,35 +36,35 @@ class Piece(NamedTuple):
     """Some events of a batch that follow one another."""
 
     first: int
-    """The place of the first in the batch."""
+    """The index of the first in the batch."""
     raw: memoryview
-    """They are decoded when their turn has come."""
+    """The undecoded bytes; they are decoded piece by piece."""
 
     def events(self) -> Sequence[pb.Event]:
         """The events.
 
         Raises:
-            InvalidArgumentError: these bytes are none.
+            InvalidArgumentError: the bytes are no events.
         """
         return _decoded(bytes(self.raw))
 
 
 class EventName(NamedTuple):
-    """What is to be found of the id of an event that is not decoded."""
+    """The id of an event that is not decoded, as far as it was read."""
 
     text: str
-    """The id, or how one begins that is too long to be looked at; empty where there is none."""
+    """The id, or the beginning of one that is too long; empty without one."""
     size: int
-    """The bytes of the whole."""
+    """The size of the whole id in bytes."""
 
 
 class TooLarge(NamedTuple):
-    """An event that is not decoded."""
+    """An event that is too large to be decoded."""
 
     raw: memoryview
 
     def name(self) -> EventName:
-        """Its id, looked for when its turn has come: there may be hundreds of such events in a batch."""
+        """Returns the event's id, searched for on demand: a batch may have hundreds of such events."""
         return _event_name(self.raw)
 
 
@@ -74,7 +74,7 @@ _NAMELESS = EventName("", 0)
 class EventBatch:
     """A request to ingest events.
 
-    What is wrong with the whole of it is `refusal`, to be told where a request is answered: on a stream, in its place.
+    An error of the whole request is kept as `refusal`, and raised where the request is answered: on a stream, in order.
     """
 
     __slots__ = ("_budget", "account_id", "count", "pieces", "refusal", "reservation", "size", "too_large", "whole")
@@ -89,21 +89,21 @@ class EventBatch:
         """The events of a small request, which is decoded already; then there are no pieces."""
         self.pieces: deque[Piece] = deque()
         self.too_large: dict[int, TooLarge] = {}
-        """By their place."""
+        """By their indexes."""
         self.refusal: TelwerkError | None = None
         self.reservation: Reservation | None = None
         """Of the memory that it takes, after `reserve`; None of a small one."""
         self._budget: MemoryBudget | None = None
 
     def takes_memory_of(self, budget: MemoryBudget) -> None:
-        """Says that it is large, and where its memory is to be reserved."""
+        """Marks the batch as large, with the budget from which its memory is to be reserved."""
         self._budget = budget
 
     def reserve(self) -> None:
-        """Reserves the memory of a large one; it is refused if there is too little.
+        """Reserves the memory of a large batch; sets a refusal if there is too little.
 
-        By whoever will release it: between being decoded and being received a batch may get lost, for its account is
-        not granted, or its call is cancelled.
+        To be called by the code that releases it: between decoding and receipt a batch may be dropped, because its
+        account is not granted or its call is cancelled.
         """
         if self._budget is None or self.refusal is not None:
             return
@@ -113,7 +113,7 @@ class EventBatch:
             self.refuse(error)
 
     def refuse(self, error: TelwerkError) -> "EventBatch":
-        """The batch, of which nothing but the refusal is kept."""
+        """Sets the batch's refusal, drops its events, and returns it."""
         self.refusal = error
         self.whole = None
         self.pieces.clear()
@@ -162,7 +162,7 @@ def _too_many(count: int, limits: EventLimits, about: str = "") -> TelwerkError:
 
 
 class _Walk:
-    """One way through the bytes of a large request."""
+    """A pass over the bytes of a large request that finds its events without decoding them."""
 
     def __init__(self, raw: bytes, limits: EventLimits) -> None:
         self._raw = raw
@@ -174,7 +174,7 @@ class _Walk:
         self._pieces: deque[Piece] = deque()
 
     def batch(self) -> EventBatch:
-        """The batch, refused if it has too many events: those beyond are not even counted."""
+        """Returns the batch, refused if it has too many events; those beyond the limit are not counted."""
         position, size = 0, len(self._raw)
         while position < size and self._count <= self._limits.batch_events_max:
             position = self._common(position)
@@ -189,7 +189,7 @@ class _Walk:
         return batch
 
     def _common(self, position: int) -> int:
-        """Passes over events up to a field that is not as most are; where that begins."""
+        """Skips events of the usual form, and returns the position of the first field of another form."""
         raw, size = self._raw, len(self._raw)
         count, count_max = self._count, self._limits.batch_events_max
         event_max = min(self._limits.event_bytes, _TWO_BYTES - 1)
@@ -215,7 +215,7 @@ class _Walk:
         return position
 
     def _any(self, position: int) -> int:
-        """Passes over one field, whatever it is; where the next begins."""
+        """Skips one field of any form, and returns the position of the next."""
         part = next(parts(self._raw, position))
         if part.field == EVENTS_FIELD and part.has_length:
             if part.end - part.content > self._limits.event_bytes:

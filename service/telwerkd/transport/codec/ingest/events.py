@@ -72,7 +72,7 @@ class EventLimits(msgspec.Struct, frozen=True):
     url_bytes_max: int = 2_048
     answers_max: int = 100
     future_skew_seconds_max: int = 300
-    """How far ahead of this server's clock an event may have happened."""
+    """How far ahead of this server's clock an event's time may be."""
     stream_unacked_events_max: int = 20_000
     """Events of a stream that are read but not answered."""
     stream_unacked_bytes_max: int = 8 * 2**20
@@ -82,7 +82,7 @@ class EventLimits(msgspec.Struct, frozen=True):
 
     @property
     def event_bytes(self) -> int:
-        """Bytes of one event: at least those of the largest that is valid, and room for fields of newer contracts."""
+        """The limit of one event in bytes: the largest valid event, with room for fields of newer contracts."""
         if self.event_bytes_max is not None:
             return self.event_bytes_max
         one_id = self.id_bytes_max + _LENGTH_BYTES
@@ -93,12 +93,12 @@ class EventLimits(msgspec.Struct, frozen=True):
 
 
 class Decoded(NamedTuple):
-    """What became of a batch."""
+    """The decoded events of a batch."""
 
     valid: Batch
-    """In the order in which they came."""
+    """The valid events, in the order of the batch."""
     refused: dict[int, Rejected]
-    """By their place in the batch."""
+    """The rejections, by index in the batch."""
 
 
 class EventDecoder:
@@ -111,7 +111,7 @@ class EventDecoder:
     def __init__(
         self, limits: EventLimits, fields: FieldReader, *, ids_max: int = 20_000, contents_max: int = 2_000
     ) -> None:
-        """So many conversations are remembered, and widgets; and of each kind that repeats, so many contents."""
+        """`ids_max` and `contents_max` bound the caches of ids, and of equal contents of each kind that repeats."""
         self._limits = limits
         self._fields = fields
         self._ids_max = ids_max
@@ -140,9 +140,9 @@ class EventDecoder:
         }
 
     def decode(self, events: Iterable[pb.Event], now: Micros, first: int = 0) -> Decoded:
-        """The events that are valid, and why the others are refused; `first` is the place of the first in its batch.
+        """Returns the valid events, and why the others are refused; `first` is the index of the first in its batch.
 
-        `now` bounds how late they may have happened.
+        Events later than `now`, by more than the allowed clock skew, are refused.
         """
         latest_time = Micros(now + self._limits.future_skew_seconds_max * SECOND)
         valid = Batch()
@@ -172,7 +172,7 @@ class EventDecoder:
         return look_up
 
     def _remember(self, known: dict[str, Id], valid: Id) -> None:
-        """Sent again, the id is the same object, whose hash is known."""
+        """Caches an id, so that the next equal one is the same object, whose hash is computed already."""
         if len(known) >= self._ids_max:
             known.clear()
         known[valid] = valid

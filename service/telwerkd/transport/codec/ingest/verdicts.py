@@ -1,4 +1,4 @@
-"""What became of a batch of events, and its reply."""
+"""The outcome of a batch of events, and its reply."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -32,16 +32,16 @@ class Refused(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """What became of the events of a batch."""
+    """The outcomes of the events of a batch."""
 
     size: int
-    """Events of the batch."""
+    """The number of events of the batch."""
     ids: list[EventId]
-    """Of the events that are valid."""
+    """The ids of the valid events."""
     refused: dict[int, Refused]
-    """By their place in the batch."""
+    """The events refused before ingest, by index in the batch."""
     outcomes: Verdicts
-    """Of those events, in the same order."""
+    """The verdicts on the valid events, in the same order."""
 
     @property
     def all_accepted(self) -> bool:
@@ -49,27 +49,27 @@ class BatchResult(NamedTuple):
         return not self.refused and self.outcomes.count(Verdict.ACCEPTED) == self.size
 
     def rejections(self) -> Iterator[tuple[int, str, Rejected]]:
-        """Place, id and reason of every event that is not stored, by place."""
+        """Yields index, id and reason of every event that is not stored, by index."""
         of_valid = zip(self.ids, self.outcomes, strict=True)
-        for place in range(self.size):
-            refused = self.refused.get(place)
+        for index in range(self.size):
+            refused = self.refused.get(index)
             if refused is not None:
-                yield place, refused.event_id, refused.outcome
+                yield index, refused.event_id, refused.outcome
                 continue
             event_id, outcome = next(of_valid)
             if isinstance(outcome, Rejected):
-                yield place, echoed(event_id), outcome
+                yield index, echoed(event_id), outcome
 
 
 def echoed(event_id: str) -> str:
-    """The id as a rejection names it."""
+    """Returns an id as a rejection repeats it, truncated."""
     return event_id[:_ECHOED_MAX]
 
 
 def refusals(decoded: Decoded, events: Sequence[pb.Event], first: int = 0) -> dict[int, Refused]:
-    """The events of a piece that were refused, by their place; the piece begins at `first`."""
+    """Returns the refused events of a piece, by index in the batch; the piece begins at `first`."""
     return {
-        place: Refused(rejected, echoed(events[place - first].event_id)) for place, rejected in decoded.refused.items()
+        index: Refused(rejected, echoed(events[index - first].event_id)) for index, rejected in decoded.refused.items()
     }
 
 
@@ -79,19 +79,19 @@ def accepted(size: int) -> dict[str, Any]:
 
 
 async def encoded_verdicts(response: Response, taken: BatchResult) -> Encoded:
-    """The fields that both kinds of answer share; many rejections are encoded a few at a time."""
+    """Returns the fields that both kinds of reply share; many rejections are encoded a few at a time."""
     duplicates = taken.outcomes.count(Verdict.DUPLICATE)
     of_valid = iter(taken.outcomes)
-    verdicts = [_verdict(taken.refused.get(place) or next(of_valid)) for place in range(taken.size)]
+    verdicts = [_verdict(taken.refused.get(index) or next(of_valid)) for index in range(taken.size)]
     encoded = [
         response(
             accepted_count=taken.outcomes.count(Verdict.ACCEPTED), duplicate_count=duplicates, verdicts=verdicts
         ).SerializeToString()
     ]
     some = response()
-    for number, (place, event_id, rejected) in enumerate(taken.rejections(), 1):
+    for number, (index, event_id, rejected) in enumerate(taken.rejections(), 1):
         some.rejections.add(
-            index=place,
+            index=index,
             event_id=event_id,
             reason=rejected.reason.name,
             field=path_of(rejected.field),

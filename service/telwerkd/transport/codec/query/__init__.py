@@ -1,1 +1,1 @@
-"""Queries, and what they are answered with."""
+"""Decoding of queries, and encoding of their answers."""

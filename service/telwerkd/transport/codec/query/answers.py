@@ -1,7 +1,7 @@
 """From the application's answers to `telwerk.v1` replies, encoded.
 
-Replies leave here as bytes: their columns are put behind the rest (`wire`), and a reply that is kept is finished with
-up to when it is complete, which is the one thing that changes while the account stands where it stood.
+Replies are returned as bytes: their columns are appended to the rest (`wire`), and a cached reply gets `complete_until`
+at the end, the one field that changes while the account's version does not.
 
 Each row is encoded by itself: a call of the library holds the interpreter, in whatever thread.
 """
@@ -43,16 +43,16 @@ _INDEXES = pb.Series.BUCKET_INDEXES_FIELD_NUMBER
 
 
 class Reply(NamedTuple):
-    """An encoded answer that lacks up to when it is complete."""
+    """An encoded answer without its field `complete_until`."""
 
     kind: type[pb.QueryTimeSeriesResponse | pb.QueryTotalsResponse]
     body: bytes
     answer_version: AnswerVersion
     lasting: bool = True
-    """False where the answer depends on the time in more than up to when it is complete."""
+    """False where the answer depends on the present in more than `complete_until`."""
 
     def finished(self, now: Micros) -> bytes:
-        """The whole message."""
+        """Returns the whole message, complete as at `now`."""
         return (
             self.body
             + self.kind(complete_until=encode_instant(self.answer_version.complete_until(now))).SerializeToString()
@@ -60,21 +60,21 @@ class Reply(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A reply, and the whole message, which is put together where it was encoded: it may have megabytes."""
+    """A reply, and its whole message, which is joined in the thread that encoded it: it may have megabytes."""
 
     reply: Reply
     whole: bytes
 
 
 def encode_finished(request: QueryRequest, now: Micros, answer: Answer) -> Finished:
-    """The reply to a request, and the message that says what is complete at an instant."""
+    """Returns the reply to a request, and its whole message as at `now`."""
     with stage("encode"):
         reply = encode_answer(request, answer, now)
         return Finished(reply, reply.finished(now))
 
 
 def encode_answer(request: QueryRequest, answer: Answer, now: Micros) -> Reply:
-    """The reply to a request, as it is at an instant."""
+    """Returns the reply to a request, as at `now`."""
     if isinstance(request, pb.QueryTotalsRequest):
         body = _totals(request, answer, now)
         return Reply(pb.QueryTotalsResponse, body, answer.answer_version, lasting=not answer.week)
@@ -82,7 +82,7 @@ def encode_answer(request: QueryRequest, answer: Answer, now: Micros) -> Reply:
 
 
 def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
-    """The reply to one query of a batch, or what is wrong with it, as bytes of `BatchedAnswer`."""
+    """Returns the reply to one query of a batch, or its error, as bytes of `BatchedAnswer`."""
     if isinstance(reply, TelwerkError):
         about = described(reply)
         error = pb.QueryError(reason=about.reason, field=about.field, message=about.message)
@@ -95,7 +95,7 @@ def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
 def encode_changes(
     request: pb.QueryTimeSeriesRequest, changes: Changes, before: Answer, answer: Answer, now: Micros
 ) -> bytes:
-    """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
+    """Returns the changes of a time series, as bytes of `TimeSeriesChanges`."""
     message = pb.TimeSeriesChanges(
         answers=[encode_kpi_answer(rows) for rows in answer.kpis],
         complete_until=encode_instant(answer.answer_version.complete_until(now)),
@@ -154,14 +154,14 @@ def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
 
 
 def _sparse_lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
-    """The same with only the buckets that have facts."""
+    """Yields the encoded lines with only the buckets that have facts."""
     for row in rows.rows:
         counted = row.counts if row.below is None else row.counts + row.below
         yield _line(rows.info, row, np.flatnonzero(counted), distribution=distribution)
 
 
 def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool) -> bytes:
-    """A line with only the buckets that are shown."""
+    """Returns a line with only the buckets `shown`."""
     columns = [_head(info, row, shown, distribution=distribution), encoding.packed(_COUNTS, row.counts[shown])]
     columns.append(encoding.packed(_INDEXES, shown))
     if row.sums is not None:
@@ -171,7 +171,7 @@ def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool)
 
 
 def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
-    """What is below the line, and the rates (R-RATE-1); nothing for what is no rate."""
+    """Returns the columns of denominators and rates (R-RATE-1); empty bytes for a KPI that is no rate."""
     if row.below is None:
         return b""
     below = row.below[shown]
@@ -180,7 +180,7 @@ def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
 
 
 def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distribution: bool) -> bytes:
-    """A line without its counts and stars."""
+    """Returns the fields of a line before its columns of counts and sums."""
     parts = [pb.Series(kpi_id=info.id, key=encode_key(info, row.key), rest=row.rest).SerializeToString()]
     if row.compared is not None:
         parts.append(encoding.nested(pb.Series.COMPARISON_FIELD_NUMBER, _series_comparison(row, row.compared)))
@@ -292,17 +292,17 @@ def _stars(numbers: AnswerRow | Numbers) -> int:
 
 
 def _mean(numbers: AnswerRow | Numbers) -> float | None:
-    """Absent without ratings (R-NUM-1), or durations (R-DUR-4)."""
+    """Returns the mean; None without ratings (R-NUM-1) or durations (R-DUR-4)."""
     return None if numbers.sums is None else OF_NUMBERS.mean(int(numbers.sums[0]), int(numbers.counts[0]))
 
 
 def _below(numbers: AnswerRow | Numbers) -> int | None:
-    """What is below the line; absent for what is no rate."""
+    """Returns the denominator of a rate; None for a KPI that is no rate."""
     return None if numbers.below is None else int(numbers.below[0])
 
 
 def _rate(numbers: AnswerRow | Numbers) -> float | None:
-    """Absent where nothing is below the line (R-RATE-2)."""
+    """Returns the rate; None where the denominator is 0 (R-RATE-2), and for a KPI that is no rate."""
     below = _below(numbers)
     return None if below is None else OF_NUMBERS.rate(int(numbers.counts[0]), below)
 

@@ -1,4 +1,4 @@
-"""Between `telwerk.v1` and what a filter can choose from."""
+"""Between `telwerk.v1` dimension values, which a filter can choose from, and the application's."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from telwerkd.transport.codec.wire import encoding
 
 
 def decode_asked(request: pb.ListDimensionValuesRequest, fields: FieldReader, names: NameReader) -> Asked:
-    """Which ids a request asks for.
+    """Returns which values a request asks for.
 
     Raises:
         InvalidArgumentError: a field is wrong, or the token is not of this request.
@@ -62,7 +62,7 @@ def _kpis(ids: Sequence[str], dimension: Dimension) -> tuple[KpiInfo, ...]:
 
 
 def encode_values(request: pb.ListDimensionValuesRequest, asked: Asked, page: ValuePage) -> bytes:
-    """The reply to a request, as bytes; each value by itself, see `codec.answers`."""
+    """Returns the encoded reply to a request; each value is encoded by itself, see `codec.answers`."""
     token = "" if page.next is None else page_tokens.encode(request, page.next)
     number = pb.ListDimensionValuesResponse.VALUES_FIELD_NUMBER
     values = (encoding.nested(number, _value(asked, found).SerializeToString()) for found in page.found)

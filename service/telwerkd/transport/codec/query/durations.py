@@ -1,5 +1,6 @@
 """Percentiles and histograms of durations as messages, and as bytes where they are long columns (`codec.answers`)."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -41,10 +42,11 @@ def percentiles(numbers: DurationNumbers | None) -> list[pb.Percentile]:
     if numbers is None:
         return []
     values = numbers.percentiles[:, 0].tolist()
-    return told((asked, value) for asked, value in zip(numbers.asked, values, strict=True) if value == value)  # noqa: PLR0124  # NaN is not
+    known = (pair for pair in zip(numbers.asked, values, strict=True) if not math.isnan(pair[1]))
+    return percentile_messages(known)
 
 
-def told(found: Iterable[tuple[float, float]]) -> list[pb.Percentile]:
+def percentile_messages(found: Iterable[tuple[float, float]]) -> list[pb.Percentile]:
     """Returns percentiles, each with its value."""
     return [pb.Percentile(percentile=asked, value=value) for asked, value in found]
 

@@ -28,7 +28,7 @@ class _Place(NamedTuple):
 
 
 def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tuple[Query, Place | None, int]:
-    """The query of an explanation, the place after which its page begins, and the page's size.
+    """Returns the query of an explanation, the cursor after which its page begins, and the page's size.
 
     Raises:
         InvalidArgumentError: a field is wrong, or the token is not of this query.
@@ -62,7 +62,7 @@ def _kpi(kpi_id: str) -> KpiInfo:
 
 
 def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> bytes:
-    """A page of an explanation as bytes of `ExplainCountResponse`, fact by fact (see `codec.answers`)."""
+    """Returns a page of an explanation as bytes of `ExplainCountResponse`, encoded fact by fact (`codec.answers`)."""
     kind = asked_by_id(request.kpi_id).value_kind
     number = pb.ExplainCountResponse.CONVERSATIONS_FIELD_NUMBER
     message = pb.ExplainCountResponse(

@@ -1,4 +1,4 @@
-"""What a reply says of a KPI as a whole, and the keys of its rows, as messages (`codec.answers`)."""
+"""The totals of a KPI in a reply, and the keys of its rows, as messages (`codec.answers`)."""
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.query.result import GroupKey, KpiRows
@@ -11,7 +11,7 @@ from telwerkd.transport.codec.values import encode_value
 
 
 def encode_kpi_answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
-    """What a reply says of a KPI as a whole; by time of the week, with the hours of its cells."""
+    """Returns the totals of a KPI in a reply; by time of the week, with the hours of its cells."""
     return pb.KpiAnswer(
         kpi_id=rows.info.id,
         unit=rows.info.texts[Language.EN].unit,
@@ -27,7 +27,7 @@ def encode_kpi_answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAn
         compared_below_count=rows.compared.below or 0,
         not_enabled_widget_ids=rows.not_enabled,
         unscheduled_widget_ids=rows.unscheduled,
-        percentiles=durations.told(rows.summed.percentiles),
+        percentiles=durations.percentile_messages(rows.summed.percentiles),
         histogram=durations.bins(rows.summed.histogram),
         week_cells=() if hours is None else hours.cells(),
         known_from=encode_instant(rows.known_from) if rows.known_from else None,
@@ -41,7 +41,7 @@ def _availability(rows: KpiRows) -> pb.Availability.ValueType:
 
 
 def encode_key(info: KpiInfo, key: GroupKey) -> pb.Key:
-    """What the rows of a line or total have in common."""
+    """Returns the group key of a line or total as a message."""
     return pb.Key(
         operator_id=key.operator,
         operator_group_id=key.group,

@@ -108,23 +108,23 @@ def _comparison(request: QueryRequest) -> Range | PreviousPeriod | None:
 
 def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
     message = request.order_by
-    place = 0
+    index = 0
     if message.kpi_id:
         ids = [info.id for info in kpis]
         if message.kpi_id not in ids:
             raise FieldError("order_by.kpi_id", f"must be one of those asked for: {', '.join(ids)}")
-        place = ids.index(message.kpi_id)
+        index = ids.index(message.kpi_id)
     if not message.measure:
         if request.HasField("top"):
-            largest = OrderMeasure.RATE if isinstance(kpis[place], RateInfo) else OrderMeasure.COUNT
-            return Order(largest, descending=True, kpi=place)
-        return Order(OrderMeasure.KEY, message.descending, place)
+            largest = OrderMeasure.RATE if isinstance(kpis[index], RateInfo) else OrderMeasure.COUNT
+            return Order(largest, descending=True, kpi=index)
+        return Order(OrderMeasure.KEY, message.descending, index)
     try:
         measure = OrderMeasure(message.measure)
     except ValueError:
         known = choices(pb.OrderMeasure.keys())
         raise FieldError("order_by.measure", f"{message.measure} is not one of {known}") from None
-    return Order(measure, message.descending, place, _percentile_of_order(message))
+    return Order(measure, message.descending, index, _percentile_of_order(message))
 
 
 def _percentile_of_order(message: pb.OrderBy) -> float | None:
@@ -136,11 +136,11 @@ def _percentile_of_order(message: pb.OrderBy) -> float | None:
 
 
 def _percentiles(wanted: Sequence[float]) -> tuple[float, ...]:
-    """The percentiles asked for.
+    """Returns the requested percentiles, checked.
 
     Raises:
-        InvalidArgumentError: one is none, or there twice.
-        LimitExceededError: they are too many.
+        InvalidArgumentError: one is no percentile, or repeated.
+        LimitExceededError: there are too many.
     """
     if len(wanted) > PERCENTILES_MAX:
         raise LimitExceededError("percentiles", f"at most {PERCENTILES_MAX} percentiles are answered at once")
@@ -178,7 +178,7 @@ def _page(request: QueryRequest) -> Page | None:
 
 
 def decode_page_size(size: int) -> int:
-    """How many items a page holds; 0 where the request does not say.
+    """Returns the page size, checked; 0 where the request has none.
 
     Raises:
         FieldError: it is out of range.
@@ -189,10 +189,10 @@ def decode_page_size(size: int) -> int:
 
 
 def _kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
-    """The KPIs of a query.
+    """Returns the KPIs of a query.
 
     Raises:
-        InvalidArgumentError: there are none, one is unknown or there twice.
+        InvalidArgumentError: there are none, or one is unknown or repeated.
     """
     if not ids:
         raise FieldError("kpi_ids", "at least one KPI is required")
@@ -204,10 +204,10 @@ def _kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
 
 
 def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
-    """A range of time; `field` is where it stands.
+    """Returns a range of time; `field` is its path in the request.
 
     Raises:
-        InvalidArgumentError: it is none.
+        InvalidArgumentError: the bounds are no valid range.
     """
     match message.WhichOneof("bounds"):
         case "instants":
@@ -259,7 +259,7 @@ def _group_by(numbers: Sequence[int], *, totals: bool) -> tuple[Dimension, ...]:
 
 
 def decode_filter(message: pb.Filter, fields: FieldReader) -> Filter:
-    """What to count.
+    """Returns the filter of a query.
 
     Raises:
         FieldError: a condition is wrong, or contradicts another.
@@ -277,7 +277,7 @@ def decode_filter(message: pb.Filter, fields: FieldReader) -> Filter:
 
 
 def _ids(field: str, message: pb.IdFilter, check: Callable[[str, str], str]) -> Ids:
-    """The condition. The empty id is "nobody" where `check` lets it pass."""
+    """Returns the condition on ids. The empty id is "nobody" where `check` accepts it."""
     any_of = checked(f"{field}.any_of", message.any_of, check)
     none_of = checked(f"{field}.none_of", message.none_of, check)
     _check_disjoint(field, "any_of", any_of, none_of)
@@ -299,7 +299,7 @@ def _topics(field: str, message: pb.TopicFilter, fields: FieldReader) -> Topics:
 
 
 def _values(field: str, message: pb.ValueFilter, fields: FieldReader) -> tuple[Ids, frozenset[ValueKind]]:
-    """The condition, and the kinds of value in it."""
+    """Returns the condition on values, and the kinds of value in it."""
     kinds: set[ValueKind] = set()
 
     def decode(path: str, value: pb.Value) -> str:

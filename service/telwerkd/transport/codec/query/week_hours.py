@@ -1,4 +1,4 @@
-"""Hours of real time in the cells of a week, as messages."""
+"""Elapsed hours in the cells of a week, as messages."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class WeekHours(NamedTuple):
 
     @classmethod
     def of(cls, week: Sequence[WeekSpan], since: Micros, until: Micros) -> "WeekHours | None":
-        """The hours between two instants; None where the answer is not by time of the week."""
+        """Returns the hours between two instants; None where the answer is not by time of the week."""
         if not week:
             return None
         main, *others = [span.hours(since, until) for span in week]
@@ -33,7 +33,7 @@ class WeekHours(NamedTuple):
         return float(self.hours[cell]), float(self.compared[cell])
 
     def cells(self) -> Iterator[pb.WeekCell]:
-        """The cells that have any time, in order."""
+        """Yields the cells that have any time, in order."""
         for cell in np.flatnonzero((self.hours > 0) | (self.compared > 0)).tolist():
             weekday, hour = self.division.labels(cell)
             yield pb.WeekCell(

@@ -1,1 +1,1 @@
-"""Protobuf's wire format, where its library takes too long or too much at once."""
+"""Protobuf's wire format, handled here where its library takes too long, or too much memory, in one call."""

@@ -1,8 +1,8 @@
-"""Protobuf's wire format, as far as long columns of numbers need it.
+"""Encoding of long columns of numbers in protobuf's wire format.
 
-A message is the concatenation of its fields, so a column that numpy has made into bytes is put behind a message that
-the library has encoded. Measured: for 50 series of 365 buckets this takes a tenth of the library's time, which takes
-every number as a Python object.
+A message is the concatenation of its fields, so a column that numpy has made into bytes is appended to a message that
+the library has encoded. Measured: for 50 series of 365 buckets this takes a tenth of the time of the library, which
+handles every number as a Python object.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ _AT_ONCE = 1 << 15
 
 
 class Encoded(NamedTuple):
-    """A reply that is encoded already: one that is kept, or has long columns."""
+    """A reply that is encoded already: a cached one, or one with long columns."""
 
     payload: bytes
 
@@ -35,12 +35,12 @@ def unless_encoded(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
 
 
 def packed(field: int, numbers: IntArray) -> bytes:
-    """A repeated field of numbers, none negative. Empty for none, as the library has it."""
+    """Returns a packed repeated field of non-negative numbers; empty bytes for none, as the library does."""
     return nested(field, varints(numbers)) if len(numbers) else b""
 
 
 def packed_lines(field: int, lines: IntArray) -> list[bytes]:
-    """The same for each line of a table."""
+    """Returns a packed repeated field for each line of a table."""
     if not lines.shape[1]:
         return [b""] * len(lines)
     if lines.max(initial=0) >= _ONE_BYTE:
@@ -51,7 +51,7 @@ def packed_lines(field: int, lines: IntArray) -> list[bytes]:
 
 
 def _packed_some(field: int, lines: IntArray) -> Iterator[bytes]:
-    """The same for lines that are encoded together: one by one, each costs what a hundred numbers cost."""
+    """Yields the fields of lines encoded together: encoded one by one, a line costs as much as 100 numbers more."""
     encoded, used = _encoded(lines.reshape(-1))
     ends = used.reshape(len(lines), -1).sum(axis=1).cumsum().tolist()
     whole = encoded[used].tobytes()
@@ -60,12 +60,12 @@ def _packed_some(field: int, lines: IntArray) -> Iterator[bytes]:
 
 
 def nested(field: int, payload: bytes) -> bytes:
-    """A field that holds a message, or anything else of its own length."""
+    """Returns a length-delimited field, such as a message."""
     return _tag(field) + _varint(len(payload)) + payload
 
 
 def varints(numbers: IntArray) -> bytes:
-    """Each number in base 128, the lowest digits first; the highest bit of a byte says that more follow."""
+    """Returns numbers as varints: base 128, lowest digits first; the highest bit of a byte marks that more follow."""
     if numbers.max(initial=0) < _ONE_BYTE:
         return numbers.astype(np.uint8).tobytes()
     encoded, used = _encoded(numbers)
@@ -73,7 +73,7 @@ def varints(numbers: IntArray) -> bytes:
 
 
 def _encoded(numbers: IntArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Each number's bytes, as many as the largest takes, and which of them it has."""
+    """Returns each number's bytes, padded to the length of the largest's, and which of them are used."""
     # What is left of each number at each of its digits: it tells the digit, and whether there are more.
     left = numbers[:, None] >> np.arange(0, int(numbers.max()).bit_length(), _BITS)
     encoded = (left & (_ONE_BYTE - 1) | (left >= _ONE_BYTE) * _ONE_BYTE).astype(np.uint8)
@@ -83,12 +83,12 @@ def _encoded(numbers: IntArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.b
 
 
 def packed_signed(field: int, numbers: IntArray) -> bytes:
-    """A repeated field of numbers of the type sint64, each less than 2**62 either way; the sign comes last (zigzag)."""
+    """Returns a packed repeated field of sint64, of magnitudes below 2**62: the sign is the lowest bit (zigzag)."""
     return packed(field, numbers << 1 ^ numbers >> _SIGN_BIT)
 
 
 def packed_doubles(field: int, numbers: npt.NDArray[np.float64]) -> bytes:
-    """A repeated field of floating-point numbers."""
+    """Returns a packed repeated field of floating-point numbers."""
     return nested(field, numbers.astype("<f8").tobytes()) if len(numbers) else b""
 
 

@@ -1,4 +1,4 @@
-"""Decoding a large message a little at a time, with whatever it has in it.
+"""Decoding of a large message in bounded steps.
 
 A call of protobuf holds the interpreter for as long as it takes: 20 to 30 ms for half a megabyte of empty messages.
 What is decoded in one go is bounded instead: fields that follow one another on the wire are a message by themselves,
@@ -19,10 +19,10 @@ _LOOKED_AT: Final = 1_000
 
 
 def decoding(message: Message, raw: bytes | memoryview, path: str = "request") -> Iterator[None]:
-    """Merges a message's bytes into `message`, and gives way after every piece of the work.
+    """Merges a message's bytes into `message`, and yields after every step.
 
     Raises:
-        InvalidArgumentError: these bytes are no such message, or one with too many fields.
+        InvalidArgumentError: the bytes are no such message, or have too many fields.
     """
     view, start, seen = memoryview(raw), 0, 0
     for seen, part in enumerate(parts(raw), 1):
@@ -46,7 +46,7 @@ def decoding(message: Message, raw: bytes | memoryview, path: str = "request") -
 
 
 def _taken_apart(message: Message, part: WireField) -> FieldDescriptor | None:
-    """The field that a part is, if it is large and holds a message."""
+    """Returns the descriptor of a part that is large and holds a message, to be decoded in steps; else None."""
     if part.end - part.start <= DECODED_WHOLE_MAX or not part.has_length:
         return None
     field = _field(message, part)
@@ -62,7 +62,7 @@ def _field(message: Message, part: WireField) -> FieldDescriptor | None:
 
 
 def _within(message: Message, field: FieldDescriptor) -> Message:
-    """The message in a field: the one that is there, or of a list a new one."""
+    """Returns the message in a field to merge into: the present one, or for a list a new element."""
     held: Any = getattr(message, field.name)
     if field.is_repeated:
         added: Message = held.add()

@@ -5,8 +5,8 @@ it takes. A message is the concatenation of its fields, and several of them are 
 decoded piece by piece, and what has too many parts, or belongs to an account that the caller has no right to, is
 refused undecoded.
 
-A split request names the account that is both checked and used: nothing reads it from the bytes a second time. It is
-what protobuf would have found: the last occurrence counts, wherever it stands.
+The account of a split request is read from the bytes once, so that the one that is checked is the one that is used. As
+in protobuf, the last occurrence of the field counts.
 """
 
 import re
@@ -47,18 +47,18 @@ class WireField(NamedTuple):
 
     field: int
     start: int
-    """Where its tag begins."""
+    """The offset of the field's tag."""
     content: int
-    """Where its content begins, of a field with a length; else where it ends."""
+    """The offset of the content of a length-delimited field; of another field, its end."""
     end: int
     has_length: bool
 
 
 def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[WireField]:
-    """The outermost fields of a message, in their order, from one that begins at `position`.
+    """Yields the outermost fields of a message, in order, from the one that begins at `position`.
 
     Raises:
-        InvalidArgumentError: these bytes are no message. Groups are none here: no contract of today has them.
+        InvalidArgumentError: the bytes are no message. Groups are refused too: the contract has none.
     """
     size = len(raw)
     while position < size:
@@ -92,7 +92,7 @@ def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[WireField]:
 
 
 def account_of(raw: bytes) -> str:
-    """The account that a request is about, from its bytes; empty if it names none.
+    """Returns the account of a request, from its bytes; empty if it names none.
 
     Raises:
         InvalidArgumentError: these bytes are no message, or have too many fields.
@@ -107,10 +107,10 @@ def account_of(raw: bytes) -> str:
 
 
 def account_text(raw: bytes, part: WireField) -> str:
-    """The account that a field names.
+    """Returns the account that a field names.
 
     Raises:
-        InvalidArgumentError: it is no text, or longer than any account's id: megabytes are not even looked at.
+        InvalidArgumentError: the field is no text, or longer than any id may be, which is checked before decoding.
     """
     if (size := part.end - part.content) > DECODED_WHOLE_MAX:
         raise InvalidArgumentError.of("account_id", f"has {size} bytes, at most {DECODED_WHOLE_MAX} are allowed")
@@ -121,17 +121,17 @@ def account_text(raw: bytes, part: WireField) -> str:
 
 
 def malformed() -> InvalidArgumentError:
-    """What is answered to bytes that are no message."""
+    """Returns the error for bytes that are no message."""
     return InvalidArgumentError.of("request", "these bytes are no message of this method")
 
 
 def too_many_fields() -> InvalidArgumentError:
-    """What is answered to a message of nothing but fields that no contract knows."""
+    """Returns the error for a message with too many fields beside its list."""
     return InvalidArgumentError.of("request", f"has more than {OTHER_FIELDS_MAX} fields that are not its list's")
 
 
 def _long_tag(raw: bytes | memoryview, position: int) -> tuple[int, int]:
-    """A tag, and the position behind it, in a third of the time that `_varint` takes for five bytes."""
+    """Returns a tag and the position after it, in a third of the time that `_varint` takes for five bytes."""
     if (found := _TAG.match(raw, position)) is None:
         raise malformed()
     digits = int.from_bytes(found[0], "little")
@@ -140,7 +140,7 @@ def _long_tag(raw: bytes | memoryview, position: int) -> tuple[int, int]:
 
 
 def _varint(raw: bytes | memoryview, position: int, bytes_max: int) -> tuple[int, int]:
-    """A number, and the position behind it."""
+    """Returns a number and the position after it."""
     number = shift = 0
     for at in range(position, min(position + bytes_max, len(raw))):
         byte = raw[at]
