@@ -1,4 +1,4 @@
-"""The entry point. Each of the two kinds of commands imports what it needs: a health check no server."""
+"""The entry point. It imports the server only for commands that need it, which the health check does not."""
 # ruff: noqa: PLC0415
 
 import os

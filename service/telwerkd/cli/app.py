@@ -1,4 +1,4 @@
-"""The `telwerkd` command: its commands, and those that need nothing of a server."""
+"""The `telwerkd` command: its sub-commands, and those that import nothing of a server."""
 
 import faulthandler
 import sys

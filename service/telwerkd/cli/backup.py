@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from telwerkd.cli.shared import Config, Database, errors_told, settings_of
+from telwerkd.cli.shared import Config, Database, errors_reported, settings_of
 from telwerkd.server.maintenance import backups
 
 _AFTER_SIGNAL = 128
@@ -24,7 +24,7 @@ def backup(
     """Copy a SQLite database to a file, beside a running server: all that was acknowledged before, and checked."""
     settings = settings_of(config, {"database": database})
     signal.signal(signal.SIGTERM, _end)
-    with errors_told():
+    with errors_reported():
         backups.backup(settings.database, to, force=force)
 
 
@@ -39,7 +39,7 @@ def restore(
     """Put a backup in a database's place, after it was verified. Stop the server first."""
     settings = settings_of(config, {"database": database})
     signal.signal(signal.SIGTERM, _end)
-    with errors_told():
+    with errors_reported():
         backups.restore(source, settings.database, force=force)
 
 

@@ -1,4 +1,4 @@
-"""`telwerkd migrate`, `copy`, `verify`, `rebuild`, `limits`, `horizon`: what is done to a database without a server."""
+"""`telwerkd migrate`, `copy`, `verify`, `rebuild`, `limits`, `horizon`: operations on a database without a server."""
 
 import enum
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ EXIT_DIFFERENT = 1
 
 
 class Counted(enum.Enum):
-    """Which KPIs an account is counted by."""
+    """The choice of KPIs for an account: those of part one of the rules, or all."""
 
     TEN = "ten"
     ALL = "all"

@@ -1,6 +1,6 @@
-"""`telwerkd health`: run again and again by a container's health check, so it imports none of the server.
+"""`telwerkd health`: run often, by a container's health check, so it imports nothing of the server.
 
-It reads the four settings that it needs by itself, from where `telwerkd.server.settings.loading` has all of them.
+It reads the four settings that it needs by itself, from the sources of `telwerkd.server.settings.loading`.
 """
 
 import argparse
@@ -20,22 +20,22 @@ _EXIT_NOT_SERVING = 1
 
 
 def ask(address: str | None, service: str, config: Path | None) -> str:
-    """What the server says, if it is SERVING. Without an address, the one that the settings say is listened on.
+    """Returns the server's status if it is SERVING. Without an address, the settings' listening address is used.
 
     Raises:
-        ProbeError: it is not, or cannot be asked so.
+        ProbeError: the server is not serving, or the address is invalid.
     """
     settings = _settings(config)
     certificate, key, client_ca = (Path(settings[name]) if settings.get(name) else None for name in _NAMES[1:])
     try:
-        place = parse(address) if address else reachable(parse(settings.get("listen", DEFAULT_LISTEN)))
-        return probe(place, service, TlsFiles.of(certificate, key, client_ca))
+        target = parse(address) if address else reachable(parse(settings.get("listen", DEFAULT_LISTEN)))
+        return probe(target, service, TlsFiles.of(certificate, key, client_ca))
     except (AddressError, StartupError) as error:
         raise ProbeError(str(error)) from None
 
 
 def _settings(config: Path | None) -> dict[str, str]:
-    """Those of `_NAMES` that file and environment give."""
+    """Returns the settings of `_NAMES` that file and environment have."""
     path = config_file(config)
     try:
         found = {} if path is None else of_config(path)
@@ -49,7 +49,7 @@ def _settings(config: Path | None) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; its exit code."""
+    """Runs the command, and returns its exit code."""
     parser = argparse.ArgumentParser("telwerkd health", add_help=False)
     parser.add_argument("address", nargs="?")
     parser.add_argument("--service", default=DEFAULT_SERVICE)

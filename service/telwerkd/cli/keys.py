@@ -16,7 +16,7 @@ keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help
 
 @keys_app.callback()
 def _log_to_stderr() -> None:
-    """What is changed goes to the audit log, which here is standard error."""
+    """Sends the audit log, which records changes, to standard error."""
     json_wanted = os.environ.get("TELWERK_LOG_FORMAT", "").lower() == "json"
     log_to_stderr(LogStyle("json" if json_wanted else "text"))
 

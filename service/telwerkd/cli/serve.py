@@ -1,4 +1,4 @@
-"""`telwerkd serve`: runs the server until it is told to stop."""
+"""`telwerkd serve`: runs the server until a stop signal."""
 
 import asyncio
 import logging
@@ -71,7 +71,7 @@ def serve(
 
 
 def _what_runs(settings: Settings) -> Event:
-    """The line that a start is known by: what runs, on what, and how it is guarded."""
+    """Returns the log event of a start: version, database, addresses, TLS and credentials."""
     guarded = "TLS with client certificates" if settings.tls_client_ca else "TLS" if settings.tls_cert else "plain text"
     keys = f"keys of {settings.keys_file}" if settings.keys_file else "no keys"
     if settings.jwt_issuer:

@@ -1,4 +1,4 @@
-"""`telwerkd settings` and `telwerkd check`: what is set, where it comes from, and whether a server can run so."""
+"""`telwerkd settings` and `telwerkd check`: shows settings with their origins, and checks them and the database."""
 
 import json
 from pathlib import Path
@@ -51,10 +51,10 @@ def check(database: Database = None, config: Config = None) -> None:
         raise typer.Exit(EXIT_FINDINGS)
     if not findings:
         typer.echo(f"settings: {len(found.origins)} given, none unknown, wrong or contradictory")
-    place = found.settings.database
-    if isinstance(place, SqliteFile) and database is None and not place.path.exists():
-        typer.echo(f"{place}: not there yet; `telwerkd serve` makes it")
-    elif not run(checking.check_database(place)):
+    location = found.settings.database
+    if isinstance(location, SqliteFile) and database is None and not location.path.exists():
+        typer.echo(f"{location}: not there yet; `telwerkd serve` makes it")
+    elif not run(checking.check_database(location)):
         raise typer.Exit(EXIT_FINDINGS)
     raise typer.Exit(EXIT_FINDINGS if findings else 0)
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, settings, and how an error ends one."""
+"""Shared by the commands: options, loading of settings, and the handling of errors."""
 
 import asyncio
 import logging
@@ -41,12 +41,12 @@ Config = Annotated[
 
 
 def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
-    """The settings as flags, environment and files give them; ends the command if they are not valid."""
+    """Returns the settings of flags, environment and files; ends the command if they are invalid."""
     return loaded(config, flags).settings
 
 
 def loaded(config: Path | None, flags: dict[str, Any]) -> Loaded:
-    """The settings with where they come from; ends the command if they are not valid."""
+    """Returns the settings with their origins; ends the command if they are invalid."""
     try:
         return load(config, flags)
     except ConfigurationError as error:
@@ -54,19 +54,19 @@ def loaded(config: Path | None, flags: dict[str, Any]) -> Loaded:
 
 
 def log_to_stderr(style: LogStyle) -> None:
-    """Logs what a command does: the audit log is of commands as much as of calls."""
+    """Sends the log to standard error: the audit log records commands as well as calls."""
     log_format.set_up(style, logging.StreamHandler())
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine, and tells its errors."""
-    with errors_told():
+    with errors_reported():
         return asyncio.run(main)
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """An error that the command's user can do something about ends the command with its text."""
+def errors_reported() -> Iterator[None]:
+    """Ends the command with the text of an error that its user can resolve."""
     try:
         yield
     except (StartupError, SchemaError, InvalidArgumentError, UnavailableError, BackgroundTaskError) as error:

@@ -1,4 +1,4 @@
-"""Tasks that a server cannot do without: should one die, the server must not go on as if nothing had happened."""
+"""Supervision of essential background tasks: if one dies, the server ends."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class BackgroundTaskError(Exception):
-    """A task died that the server needs: a defect. Its traceback was logged."""
+    """An essential background task died: a defect. Its traceback was logged."""
 
 
 class Background:
@@ -31,7 +31,7 @@ class Background:
         return started
 
     async def end(self) -> None:
-        """Cancels what still runs.
+        """Cancels the running tasks.
 
         Raises:
             BackgroundTaskError: a task died before.

@@ -1,6 +1,6 @@
-"""What the services of a server share, and the services over it: a server, but for its ports.
+"""The components that a server's services share, and the services: a server without its ports.
 
-`telwerkd.server.wiring` gives it ports and a database; a simulation gives it others (`tests/simulation`).
+`telwerkd.server.wiring` adds ports and a database; a simulation adds its own (`tests/simulation`).
 """
 
 import asyncio
@@ -47,20 +47,20 @@ _STORE_SECONDS = 10.0
 
 
 class NotStoredError(Exception):
-    """The server stopped, and some of what was submitted may not be stored. None of that was acknowledged."""
+    """The server stopped, and some submitted events may not be stored. None of these was acknowledged."""
 
 
 class Started(NamedTuple):
-    """What goes on beside the calls."""
+    """The background tasks of started components."""
 
     committing: "asyncio.Task[None]"
-    """Commits what is submitted; ends when `ingest` is closed."""
+    """The group commit; ends when `ingest` is closed."""
     resumed: asyncio.Event
-    """Set when the clock is held against what is stored."""
+    """Set when the clock has been compared with the newest stored instant."""
 
 
 class Components(NamedTuple):
-    """What the services of a server share."""
+    """The components that the services of a server share."""
 
     names: NameKeeper
     ingest: Ingest
@@ -120,14 +120,14 @@ class Components(NamedTuple):
 
     @property
     def figures(self) -> metrics.FigureSources:
-        """Where the figures for metrics are kept."""
+        """Returns the sources of the figures for metrics."""
         caches = {"answers": self.answers.kept, "rollups": self.rollups.kept}
         return metrics.FigureSources(
             self.calls, self.gate, self.budget, self.ingest, self.queries.figures, caches, self.watches, self.upkeep
         )
 
     def use(self, settings: Settings) -> None:
-        """See `Running.use`."""
+        """Applies the reloadable settings to the running components."""
         self.ingest.use(settings.ingest_limits)
         self.turns.use(settings.ingest_limits, settings.account_shared_queries_max)
         self.queries.use(settings.query_limits)
@@ -152,7 +152,7 @@ class Components(NamedTuple):
         return Started(committing, resumed)
 
     def services(self, settings: Settings, store: Store, clock: Clock) -> Services:
-        """The services over them."""
+        """Returns the services on these components."""
         limits = settings.event_limits
         fields, spent = FieldReader(limits.id_bytes_max, limits.url_bytes_max), self.rates.spent
         callers, names = Callers(fields, self.rates, self.turns), NameReader(settings.name_limits, fields)

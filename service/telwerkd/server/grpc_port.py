@@ -1,4 +1,4 @@
-"""The port of gRPC: how a server is bound to it, and how it is named."""
+"""The gRPC port: binding, and its address."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ from telwerkd.transport.security.tls import StartupError, server_credentials
 
 
 def address_of(listen: str, port: int) -> str:
-    """The address to listen on, with the port that was found for port 0."""
+    """Returns the listening address, with the actual port in place of 0."""
     address = parse(listen)
     return str(replace(address, port=port)) if isinstance(address, TcpAddress) else listen
 
 
-def place_of(address: Address, port: int | None = None) -> tuple[str, int | None]:
-    """Host and port, by default the address's own; of a Unix socket its path."""
+def host_and_port(address: Address, port: int | None = None) -> tuple[str, int | None]:
+    """Returns host and port (by default the address's own); for a Unix socket its path and None."""
     return (address.host, port or address.port) if isinstance(address, TcpAddress) else (address.path, None)
 
 

@@ -1,4 +1,4 @@
-"""The ports of HTTP: what they are bound to, what they serve, how they start and stop with the rest."""
+"""The HTTP ports: binding, contents, and start and stop together with the server."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ HTTP_IS_OFF: Final = "HTTP is off: %s; give another port (http_listen), or an em
 
 @dataclass(frozen=True)
 class BoundPort:
-    """An address with its port, and the sockets that are bound to it."""
+    """An address with its actual port, and the sockets bound to it."""
 
     address: Address
     sockets: Sequence[socket]
@@ -50,12 +50,12 @@ class BoundPorts:
 
     @property
     def http_address(self) -> str | None:
-        """Where calls are taken."""
+        """The address for calls; None without one."""
         return None if self.http is None else str(self.http.address)
 
     @property
     def probe_address(self) -> str | None:
-        """Where the probes have a port of their own."""
+        """The address of the probes' own port; None without one."""
         return None if self.probes is None else str(self.probes.address)
 
 
@@ -82,7 +82,7 @@ def bound_ports(settings: Settings, *, shares_port: bool) -> Iterator[BoundPorts
 
 
 class HttpPorts:
-    """What is served on them."""
+    """The HTTP servers on the bound ports."""
 
     def __init__(
         self,
@@ -126,20 +126,20 @@ class HttpPorts:
                 await server.start(port.sockets)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no new connections for calls, and ends those that are open within the grace."""
+        """Stops accepting calls, and ends open ones within the grace period."""
         if self._site is not None:
             await self._site.stop(grace_seconds)
         if self._calls is not None:
             self._calls.close()
 
     async def stop_probes(self) -> None:
-        """The probes tell that the server stops until it has."""
+        """Stops the probes' server, which answers until the server has stopped."""
         if self._probes is not None:
             await self._probes.stop(0)
 
 
 def _page(settings: Settings, folder: Path) -> Page:
-    """The page, or what stands in its place. Raises StartupError."""
+    """Returns the web page, or a text page if it is off or was not built. Raises StartupError."""
     if not settings.http_page:
         return Page.none(settings.reply_stall_seconds)
     try:
@@ -149,13 +149,13 @@ def _page(settings: Settings, folder: Path) -> Page:
 
 
 def warn_of_no_page(settings: Settings) -> None:
-    """Says so in the log where the page is wanted and was not built."""
+    """Logs a warning if the web page is enabled but was not built."""
     if settings.http_listen and settings.http_page and not is_built(BUILT):
         log.warning("http: %s", NOT_BUILT)
 
 
 def start_lines(settings: Settings, address: str, http_address: str | None, probe_address: str | None) -> str:
-    """What is written to standard output at the start, for whoever started a server with port 0: first of gRPC."""
+    """Returns the lines for standard output at the start, which show actual ports; that of gRPC first."""
     lines = [f"Telwerk listens on {address}"]
     lines += [] if http_address is None else [f"Telwerk serves HTTP on {http_address}"]
     lines += [] if probe_address is None else [f"Telwerk serves probes on {probe_address}"]
@@ -165,7 +165,7 @@ def start_lines(settings: Settings, address: str, http_address: str | None, prob
 
 
 def _page_url(settings: Settings, http: Address) -> str | None:
-    """What a browser on this machine opens; None where there is no page for it."""
+    """Returns the web page's URL for a browser on this machine; None without a page on a TCP port."""
     if not settings.http_page or not is_built(BUILT) or not isinstance(http, TcpAddress):
         return None
     return f"{'http' if settings.tls_files is None else 'https'}://{reachable(http)}/"

@@ -1,7 +1,7 @@
-"""Settings of a running server that follow their files: those that `wiring.RELOADED` names; the others need a restart.
+"""Reloading of settings in a running server: those that `wiring.RELOADED` names; the others need a restart.
 
-The files are the configuration and what `TELWERK_..._FILE` names. They are looked at once a second, and read again when
-they have changed and have been still for a second, or at once on SIGHUP. Files that are wrong change nothing.
+The files are the configuration and those named by `TELWERK_..._FILE`. They are checked once a second, and read again
+when they have changed and then been unchanged for a second, or at once on SIGHUP. Invalid files change nothing.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ log = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
-    """What settings were loaded from."""
+    """The sources from which the settings were loaded."""
 
     config: Path | None
     flags: Mapping[str, Any]
 
     def files(self) -> list[Path]:
-        """Those that may change while a server runs."""
+        """Returns the files of settings, which may change while a server runs."""
         config = config_file(self.config)
         named = [os.environ[name] for name in os.environ if file_setting(name, Settings.model_fields)]
         return [*([] if config is None else [config]), *map(Path, named)]
 
 
 class Reloading:
-    """Follows the files of a server's settings."""
+    """Watches the files of a server's settings, and reloads them."""
 
     def __init__(self, source: Source, started: Settings, *, look_seconds: float = 1.0) -> None:
-        """The files are looked at every `look_seconds`."""
+        """The files are checked every `look_seconds`."""
         self._look_seconds = look_seconds
         self._source = source
         self._files = source.files()
@@ -53,17 +53,17 @@ class Reloading:
 
     @property
     def on_hangup(self) -> Callable[[], None] | None:
-        """What SIGHUP is for; None if there is nothing to read again."""
+        """The handler of SIGHUP; None if there are no files to reload."""
         return self.reload if self._files else None
 
     @asynccontextmanager
     async def followed(self, use: Callable[[Settings], None]) -> AsyncIterator[asyncio.Event]:
-        """Follows the files until it is left; `use` makes a server go by what of them can be reloaded.
+        """Watches the files for the block; `use` applies the reloadable settings to the server.
 
-        Gives what is set if that dies, for the server to end.
+        Yields the event that is set if the task dies, upon which the server must end.
 
         Raises:
-            BackgroundTaskError: it died.
+            BackgroundTaskError: the task died.
         """
         self._use = use
         background = Background()
@@ -85,7 +85,7 @@ class Reloading:
             before = now
 
     def reload(self) -> None:
-        """Reads the files again, and says what it has taken from them, or why nothing."""
+        """Reads the files again, and logs the settings that it has applied, or why none."""
         self._seen = self._signature()
         try:
             settings = load(self._source.config, self._source.flags).settings
@@ -114,7 +114,7 @@ class Reloading:
             log.warning("settings: %s is %s in the files, and %s until this server is restarted", name, now, running)
 
     def _signature(self) -> tuple[FileSignature | None, ...]:
-        """Differs when a file was written, replaced or removed."""
+        """Returns a value that changes when a file is written, replaced or removed."""
         return tuple(map(_signature_of, self._files))
 
 

@@ -1,4 +1,4 @@
-"""What a server must not be started with."""
+"""Checks of settings that prevent a start."""
 
 from telwerkd.server.credentials import check_tokens
 from telwerkd.server.settings.port_addresses import check_ports

@@ -1,9 +1,9 @@
-"""How a server process is told to stop, and that it ends.
+"""Stopping a server process by signals, within bounded time.
 
-The first SIGTERM, SIGINT or SIGHUP stops it gracefully. SIGHUP is sent when a terminal goes away; only a server whose
-settings come from files takes it for the wish that they are read again. Where it is ignored, as `nohup` has it, it
-stays ignored. A second SIGTERM or SIGINT ends the process at once. So does time: a stop that does not come to its end,
-because the database or a process hangs, is given up `STOP_SECONDS` after the grace.
+The first SIGTERM, SIGINT or SIGHUP stops it gracefully. SIGHUP is sent when a terminal closes; a server whose settings
+come from files reloads them instead. If SIGHUP is ignored, as by `nohup`, it stays ignored. A second SIGTERM or SIGINT
+ends the process at once. So does a timeout: a stop that hangs, by the database or a process, is aborted `STOP_SECONDS`
+after the grace period.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _AT_ONCE = 128
 
 
 class Stop:
-    """The wish to stop, from signals. Must be made in the main thread, with the event loop running."""
+    """The stop request by signals. Must be made in the main thread, with the event loop running."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Stop:
         *,
         ends_at_once: bool = True,
     ) -> None:
-        """`on_hangup` is called on SIGHUP in place of a stop; `ends_at_once` is what a second signal to stop does."""
+        """`on_hangup` is called on SIGHUP instead of a stop; with `ends_at_once` a second signal exits."""
         self.asked = asyncio.Event()
         self._seconds = grace_seconds + STOP_SECONDS
         self._before_exit = before_exit

@@ -1,4 +1,4 @@
-"""What a server does by itself, again and again: each a task that carries on when one turn of it fails."""
+"""The periodic tasks of a server; each continues after a failed run."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
 
 _LISTEN_EVERY_SECONDS = 5.0
-"""How often a doubted clock is told what other servers have stored."""
+"""How often a doubted clock is compared with the events that other servers have stored."""
 
 _FREE_NAMES_EVERY_SECONDS = 1.0
 _PING_SECONDS = 15.0
@@ -35,7 +35,7 @@ _PURGE_EVERY_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """How often a server does what it need not do at once."""
+    """The periods of background tasks."""
 
     compact_every_seconds: float = 0.5
     ping_every_seconds: float = 2.0
@@ -68,7 +68,7 @@ def start(
 
 
 async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: Sharing) -> None:
-    """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
+    """Settles due limits, also those of the time without a server, once the clock is checked against stored times."""
     stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
         with logging_failures("limits"):
@@ -84,7 +84,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: S
 
 
 async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures, sharing: Sharing) -> None:
-    """Packs what was counted into chunks."""
+    """Runs compaction."""
     compaction = Compaction(store, figures, is_shared=lambda: sharing.is_shared)
     while True:
         with logging_failures("compaction"):
@@ -111,7 +111,7 @@ async def _purge(store: Store, names: NameKeeper, clock: Clock, resumed: asyncio
 
 
 async def watch_database(store: Store, health: Health, every_seconds: float, figures: UpkeepFigures) -> None:
-    """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
+    """Sets readiness by whether a write could be committed, and logs changes; liveness is not affected."""
     was_ready = True
     while True:
         await asyncio.sleep(every_seconds)

@@ -1,4 +1,4 @@
-"""The composition root: everything that runs is made and ended here. Tests start this same root."""
+"""The composition root: starts and ends all parts of a server. Tests start this same root."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from telwerkd.domain.errors import UnavailableError
 from telwerkd.server.background import Background
 from telwerkd.server.components import Components, NotStoredError
 from telwerkd.server.credentials import accepted_credentials
-from telwerkd.server.grpc_port import address_of, bind, place_of
+from telwerkd.server.grpc_port import address_of, bind, host_and_port
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.settings.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.startup_checks import check
@@ -65,14 +65,14 @@ _RESUME_SECONDS = 2.0
 
 
 class Running(NamedTuple):
-    """A server that takes calls."""
+    """A running server."""
 
     address: str
-    """Host and the port it is bound to."""
+    """The host and the actual port of gRPC."""
     http_address: str | None
-    """The same of HTTP; None if that is off, or its default port was taken."""
+    """The host and the actual port of HTTP; None if it is off, or its default port was in use."""
     probe_address: str | None
-    """The same of the probes' own port; None without one."""
+    """The host and the actual port of the probes; None without a port of their own."""
     failed: asyncio.Event
     """Set when the server must end, because a part of it died."""
     metrics: Metrics
@@ -89,15 +89,15 @@ async def running(
     periods: Periods = PERIODS,
     page: Path = BUILT,
 ) -> AsyncIterator[Running]:
-    """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
+    """Runs a server for the block. At its end the server drains: running calls end, and submitted events are stored.
 
-    A worker shares its port with others, and leaves the schema to the process that started it. Whoever gives the clock
-    can confirm it.
+    A worker shares its port with others, and does not migrate the schema. A caller that passes the clock can confirm
+    it.
 
     Raises:
-        StartupError: it cannot run so; the text says what to do.
+        StartupError: the server cannot start with these settings; the text says what to do.
         SchemaError: the database is not one that this program can use.
-        NotStoredError: after the stop: something may not be stored.
+        NotStoredError: after the stop: some submitted events may not be stored.
         BackgroundTaskError: after the stop: a part of the server died.
     """
     check(settings)
@@ -133,10 +133,10 @@ async def _serving(
     with ExitStack() as stack:
         stack.enter_context(held(parse(settings.listen), shares_port=shares_port))
         port = bind(server, settings)
-        parts.observed.listens("grpc", *place_of(parse(settings.listen), port))
+        parts.observed.listens("grpc", *host_and_port(parse(settings.listen), port))
         ports = stack.enter_context(bound_ports(settings, shares_port=shares_port))
         if ports.http is not None:
-            parts.observed.listens("connectrpc", *place_of(ports.http.address))
+            parts.observed.listens("connectrpc", *host_and_port(ports.http.address))
         http = HttpPorts(
             settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition, page
         )

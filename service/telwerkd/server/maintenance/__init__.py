@@ -1,1 +1,1 @@
-"""What is done with a database beside a server, or without one: checks, audits, backups."""
+"""Operations on a database, beside a running server or without one: checks, audits, backups."""

@@ -31,7 +31,7 @@ from telwerkd.storage.unavailable import is_outage
 
 _SHOWN_MAX = 20
 _TELL_SECONDS = 5.0
-"""How often progress is told where it is not shown on a terminal."""
+"""How often progress is printed where the output is no terminal."""
 _ROUNDS_MAX = 3
 """Rebuilding beside a running server: events counted onto a wrong state meanwhile are found in the next round."""
 
@@ -39,7 +39,7 @@ _PARTS = ((BY_OPERATOR, "operator"), (BY_GROUP, "group"), (BY_WIDGET, "widget"),
 
 
 async def verify(database: Location) -> bool:
-    """Examines every account and says what it found, what is damaged too; whether all is well."""
+    """Audits every account and prints the findings, damaged rows included; returns whether there are none."""
     console = Console(soft_wrap=True)
     await prepare(database, create=False)
     async with opened(database) as store:
@@ -52,9 +52,9 @@ async def verify(database: Location) -> bool:
 
 
 async def rebuild(database: Location, only: AccountId | None = None, kpis: str | None = None) -> bool:
-    """Counts every account, or `only` one, by the present rules, and repairs what differs from the log.
+    """Recounts every account, or `only` one, by its target rules, and repairs counters that differ from the log.
 
-    Gives whether all is well then.
+    Returns whether everything is consistent afterwards.
 
     Raises:
         InvalidArgumentError: nothing is stored of `only`.
@@ -74,7 +74,7 @@ async def rebuild(database: Location, only: AccountId | None = None, kpis: str |
 
 
 async def accounts_of(store: Store, console: Console) -> tuple[list[AccountId], bool]:
-    """Every account that anything is known of, also those whose own row is lost; whether both tables are whole."""
+    """Returns every account with a row or conversations, and whether both tables are readable and consistent."""
     found: dict[str, set[AccountId]] = {}
     is_whole = True
     # In this order, so that an account whose first event comes meanwhile does not seem to have lost its row.
@@ -107,26 +107,26 @@ def _with_conversations(store: Store) -> Callable[[], Awaitable[list[AccountId]]
 
 
 def _in_short(error: Exception) -> str:
-    """What is wrong, without statements and parameters."""
+    """Returns an error's text without SQL statements and parameters."""
     error = error.__cause__ if isinstance(error, UnavailableError) and isinstance(error.__cause__, Exception) else error
     return " ".join(str(getattr(error, "orig", error)).split())[:300] or type(error).__name__
 
 
 def _shown(text: str) -> str:
-    """An id as it is, as far as a terminal can show it."""
+    """Returns an id with the characters escaped that are not printable."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def complain(console: Console, text: str) -> None:
-    """Says what is wrong, as it is."""
+    """Prints an error in red, without interpreting markup."""
     console.print(text, highlight=False, markup=False, style="red")
 
 
 async def horizon(database: Location, account: AccountId, lower_to: Micros | None) -> None:
-    """Says where an account's horizon is, after taking it back to `lower_to` if that is given.
+    """Prints an account's horizon, after moving it back to `lower_to` if that is given.
 
     Raises:
-        InvalidArgumentError: it cannot be taken back so far.
+        InvalidArgumentError: nothing is stored of the account, or its horizon cannot be moved back so far.
     """
     await prepare(database, create=False)
     async with opened(database) as store:
@@ -144,15 +144,15 @@ async def horizon(database: Location, account: AccountId, lower_to: Micros | Non
 
 
 def _instant(instant: Micros) -> str:
-    """To the second, up."""
+    """Returns an instant as text in UTC, rounded up to the second."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=-(-instant // SECOND))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def limits(database: Location, account: AccountId, default: int, names_max: int | None) -> None:
-    """Says how many names an account has; sets its own bound on them first if one is given, 0 for the default.
+    """Prints the number of an account's names, after setting its own limit if one is given; 0 restores the default.
 
-    It is the operator of the service who may raise it, so it is a command on the database and no call: a key with the
-    role `admin` may belong to the account.
+    Only the operator of the service may raise the limit, so this is a command on the database and no call: a key with
+    the role `admin` may belong to the account.
     """
     console = Console(soft_wrap=True, highlight=False)
     await prepare(database, create=False)
@@ -168,10 +168,10 @@ async def limits(database: Location, account: AccountId, default: int, names_max
 
 
 async def copy(source: Location, target: Location) -> None:
-    """Copies a SQLite file into a PostgreSQL, saying what it has done.
+    """Copies a SQLite file into a PostgreSQL database, and prints the progress.
 
     Raises:
-        SchemaError: it cannot be done; the text says why.
+        SchemaError: the copy is not possible; the text says why.
     """
     from telwerkd.storage import copying  # noqa: PLC0415  # see telwerkd.storage.open_store
 
@@ -202,16 +202,16 @@ async def _recounted_and_rebuilt(store: Store, account: AccountId, console: Cons
 
 
 async def _recounted(store: Store, account: AccountId, console: Console, kpis: str | None) -> bool:
-    """Counts an account anew where it is not counted by the rules that it is to be; whether it is then."""
-    what, told = f"{_shown(account)}: conversations counted anew", monotonic()
+    """Recounts an account that is not counted by its target rules; returns whether it is afterwards."""
+    what, printed_at = f"{_shown(account)}: conversations counted anew", monotonic()
     with _progress(console) as progress:
         task = progress.add_task(what, total=None)
 
         def tell(done: int, total: int) -> None:
-            nonlocal told
+            nonlocal printed_at
             progress.update(task, completed=done, total=total)
-            if not console.is_terminal and monotonic() - told >= _TELL_SECONDS:
-                told = monotonic()
+            if not console.is_terminal and monotonic() - printed_at >= _TELL_SECONDS:
+                printed_at = monotonic()
                 console.print(f"{what}: {done:,} of {total:,}", highlight=False, markup=False)
 
         try:
@@ -263,7 +263,7 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
 
 
 async def examined(store: Store, account: AccountId, console: Console) -> Audit | None:
-    """What the examination of an account found, which it says; None if it failed."""
+    """Audits an account, prints the findings, and returns them; None if the audit failed."""
     try:
         audit = await _examine(store, account, console)
     except Exception as error:  # see `accounts_of`

@@ -1,4 +1,4 @@
-"""`telwerkd backup` and `restore`: a SQLite file copied while a server uses it, and put in a database's place."""
+"""`telwerkd backup` and `restore`: copies a SQLite file in use, and replaces a database by a backup."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ _TOOLS_OF_POSTGRES = (
 
 
 def backup(database: Location, to: Path, *, force: bool) -> None:
-    """Copies what is committed now to a new file, beside a running server, and checks the copy's structure.
+    """Copies the committed state to a new file, beside a running server, and checks the copy's structure.
 
     Raises:
-        SchemaError: it cannot be done; nothing new stands under the name then, and what stood there still does.
+        SchemaError: the backup failed; a file that existed under the name is unchanged.
     """
     source = _file_of(database)
     target = to.resolve()
@@ -49,10 +49,10 @@ def backup(database: Location, to: Path, *, force: bool) -> None:
 
 
 def restore(source: Path, database: Location, *, force: bool) -> None:
-    """Puts a backup in a database's place, once a copy of it is checked whole, brought up to date, and verified.
+    """Replaces a database by a copy of a backup that was checked, migrated and verified.
 
     Raises:
-        SchemaError: the backup or the place is not fit for it; then the place is as it was.
+        SchemaError: the backup or the target cannot be used; the target is unchanged.
     """
     target = _file_of(database, restoring=True).resolve()
     if not source.is_file():

@@ -1,4 +1,4 @@
-"""`telwerkd check`: whether a server could be started as the settings say, and whether its database is whole.
+"""`telwerkd check`: whether a server could start with the settings, and whether its database is intact.
 
 The check of the database is of its schema, of the file's structure (SQLite), and a quick verification: of accounts in
 random order, as many as have 10,000 conversations together, and at least one. `telwerkd verify` examines them all.
@@ -27,7 +27,7 @@ CONVERSATIONS_MAX = 10_000
 
 
 def unusable(settings: Settings) -> Iterator[str]:
-    """Why no server starts so, a sentence each: what the settings forbid together, and files that they name."""
+    """Yields the reasons why no server starts with the settings, a sentence each: conflicts, and unusable files."""
     try:
         if settings.workers > 1:
             processes.check(settings)
@@ -47,9 +47,9 @@ def unusable(settings: Settings) -> Iterator[str]:
 
 
 async def check_database(database: Location, conversations_max: int = CONVERSATIONS_MAX) -> bool:
-    """Says what it found of a database, a line each; whether all is well. Safe beside a running server.
+    """Checks a database, prints a line for each finding, and returns whether it is intact. Safe beside a server.
 
-    Accounts are verified as long as they have `conversations_max` conversations together; one is in any case.
+    Accounts are verified up to `conversations_max` conversations in all; at least one account is.
     """
     console = Console(soft_wrap=True)
     try:

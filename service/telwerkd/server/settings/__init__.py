@@ -1,1 +1,1 @@
-"""The settings of a server: what each is, where it comes from, and what is wrong with it."""
+"""The settings of a server: definitions, loading, and validation."""

@@ -1,4 +1,4 @@
-"""What is wrong with a setting, as a sentence: pydantic's own words name types of Python."""
+"""Error messages of settings, as sentences: pydantic's own name types of Python."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -40,7 +40,7 @@ _OUR_VARIABLES: Final = frozenset({"TELWERKD_CONFIG"})
 
 
 def misspelt_variables(names: Collection[str], known: Collection[str], prefix: str) -> list[str]:
-    """What is wrong with variables that look like settings and are none: they would be left out without a word."""
+    """Returns a message for each environment variable that looks like a misspelt setting, which would be ignored."""
     sentences = []
     for name in sorted(names):
         setting = _without_prefix(name, prefix)
@@ -53,7 +53,7 @@ def misspelt_variables(names: Collection[str], known: Collection[str], prefix: s
 
 
 def unknown_variables(names: Collection[str], known: Collection[str], prefix: str) -> list[str]:
-    """Variables with our prefix that nobody reads, those of `misspelt_variables` left out."""
+    """Returns a message for each other variable with the prefix that is no setting (see `misspelt_variables`)."""
     sentences = []
     for name in sorted(names):
         setting = _without_prefix(name, prefix)
@@ -81,7 +81,7 @@ def _has_other_prefix(name: str) -> bool:
 
 
 def setting_error(error: "ErrorDetails", known: Collection[str]) -> str:
-    """What is wrong, with the setting's name, and the nearest one where there is none of that name."""
+    """Returns the message of a validation error, with the setting's name, for an unknown one the nearest known."""
     name = ".".join(map(str, error["loc"])) or "settings"
     if error["type"] == "extra_forbidden":
         near = get_close_matches(name, known, n=1)

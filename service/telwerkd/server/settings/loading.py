@@ -1,4 +1,4 @@
-"""The settings of flags, then the environment, then files that it names, then the configuration file, then defaults."""
+"""Loads settings. In order of precedence: flags, environment, files that it names, configuration file, defaults."""
 
 import os
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ DEFAULT = "default"
 
 
 class ConfigurationError(Exception):
-    """The settings cannot be right; the text names each setting that is wrong."""
+    """The settings are invalid; the text names each invalid setting."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -31,22 +31,22 @@ class ConfigurationError(Exception):
 
 
 class Loaded(NamedTuple):
-    """Settings, and where they come from."""
+    """Settings, and their origins."""
 
     settings: Settings
     origins: Mapping[str, str]
-    """Of those that were given."""
+    """The origins of the settings that were given."""
 
     def origin(self, name: str) -> str:
-        """Where a setting comes from."""
+        """Returns the origin of a setting."""
         return self.origins.get(name, DEFAULT)
 
 
 def load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
-    """The settings of flags (those that are not None), environment and files.
+    """Returns the settings of flags (those that are not None), environment and files.
 
     Raises:
-        ConfigurationError: one is unknown, wrong, or given twice in one place, or a file cannot be read.
+        ConfigurationError: a setting is unknown, invalid, or given twice in one source, or a file cannot be read.
     """
     known, path = Settings.model_fields, config_file(config)
     paths = [name for name, field in known.items() if Path in (field.annotation, *get_args(field.annotation))]
@@ -63,18 +63,18 @@ def load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
     try:
         settings = Settings.model_validate({name: one.value for name, one in given.items()})
     except ValidationError as error:
-        problems += [_told(one, given) for one in error.errors()]
+        problems += [_message(one, given) for one in error.errors()]
     if problems:
         raise ConfigurationError(problems)
     return Loaded(settings, {name: one.origin for name, one in given.items()})
 
 
 def variables() -> list[str]:
-    """Those of the environment that name no file of a setting."""
+    """Returns the environment variables that name no file of a setting."""
     return [name for name in os.environ if file_setting(name, Settings.model_fields) is None]
 
 
-def _told(error: Any, given: Mapping[str, Given]) -> str:
+def _message(error: Any, given: Mapping[str, Given]) -> str:
     one = given.get(str(error["loc"][0])) if error["loc"] else None
     if one is None:
         return setting_error(error, Settings.model_fields)
@@ -87,7 +87,7 @@ def _told(error: Any, given: Mapping[str, Given]) -> str:
 
 
 class _Unsaid:
-    """In place of a value that no text may repeat."""
+    """Replaces a secret value in the texts of errors."""
 
     def __repr__(self) -> str:
         return "what its file holds"

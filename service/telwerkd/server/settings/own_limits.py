@@ -1,4 +1,4 @@
-"""Limits of single accounts, in place of those of all."""
+"""Limits of single accounts, which override the defaults."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,7 +6,7 @@ from telwerkd.application.sharing.quotas import Rates
 
 
 class OwnLimits(BaseModel):
-    """Limits of one account, in place of those of all; by the same names."""
+    """Limits of one account, which override the defaults of the same names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -18,5 +18,5 @@ class OwnLimits(BaseModel):
 
     @property
     def rates(self) -> Rates:
-        """Those in a second."""
+        """The account's rate limits."""
         return Rates(**{name: getattr(self, name) for name in Rates.__struct_fields__})

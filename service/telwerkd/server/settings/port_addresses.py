@@ -1,4 +1,4 @@
-"""The addresses of a server's ports, of which no two may be the same."""
+"""Checks that the addresses of a server's ports differ."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -10,16 +10,16 @@ from telwerkd.transport.security.tls import StartupError
 
 
 class Collision(NamedTuple):
-    """Two settings whose addresses a server cannot both listen on."""
+    """Two settings with colliding addresses."""
 
     names: tuple[str, str]
     text: str
     is_fatal: bool
-    """Unless it is with the default of `http_listen`, which nobody asked for: then there is no HTTP."""
+    """False for a collision with the default of `http_listen`: the server then starts without HTTP."""
 
 
 def collisions(settings: Settings) -> Iterator[Collision]:
-    """All that there are."""
+    """Yields all collisions."""
     addresses = [(name, getattr(settings, name)) for name in ("listen", "http_listen", "probe_listen")]
     given = [(name, parse(text)) for name, text in addresses if text]
     for (one, first), (other, second) in combinations(given, 2):
@@ -37,7 +37,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def http_address(settings: Settings) -> Address:
-    """Where HTTP listens. Raises StartupError if another port of this server does."""
+    """Returns the address of HTTP. Raises StartupError if it collides with another port's."""
     for collision in collisions(settings):
         if "http_listen" in collision.names:
             raise StartupError(collision.text)

@@ -1,4 +1,4 @@
-"""The server's settings, and the limits that its parts are given of them.
+"""The server's settings, and the groups of limits that are passed to its parts.
 
 `telwerkd.server.settings.fields` lists them; `telwerkd.server.settings.loading` says where they come from.
 """
@@ -32,11 +32,11 @@ _Limits = TypeVar("_Limits", bound=msgspec.Struct)
 
 
 class Settings(SettingsFields):
-    """How a server runs."""
+    """The settings of a server."""
 
     @property
     def tls_files(self) -> TlsFiles | None:
-        """Where the certificates are; None for plain text.
+        """The files of TLS certificates; None for plain text.
 
         Raises:
             StartupError: some are named, but not both certificate and key.
@@ -45,22 +45,22 @@ class Settings(SettingsFields):
 
     @property
     def log_style(self) -> LogStyle:
-        """How all processes log."""
+        """The log style of all processes."""
         return LogStyle(self.log_format, self.log_level)
 
     @property
     def asks_for_credentials(self) -> bool:
-        """Whether a caller must prove who it is."""
+        """Whether callers must authenticate."""
         return self.keys_file is not None or self.jwt_issuer is not None
 
     @property
     def event_limits(self) -> EventLimits:
-        """How large an event, or a batch of them, may be."""
+        """The limits of events and batches."""
         return self._named(EventLimits)
 
     @property
     def gate_limits(self) -> GateLimits:
-        """What may be open, before it is known whose it is."""
+        """The limits of open calls, which apply before authentication."""
         return self._named(GateLimits)
 
     @property
@@ -76,7 +76,7 @@ class Settings(SettingsFields):
 
     @property
     def http_limits(self) -> HttpLimits:
-        """What connections of HTTP may do."""
+        """The limits of HTTP connections."""
         return HttpLimits(
             connections_max=self._http_connections,
             handshake_seconds=self.handshake_seconds,
@@ -92,7 +92,7 @@ class Settings(SettingsFields):
 
     @property
     def _connections_left(self) -> int:
-        """Of those that there may be, what the ports of HTTP leave for gRPC."""
+        """The number of connections left for gRPC by the HTTP ports."""
         ports = bool(self.http_listen) + bool(self.probe_listen)
         return max(1, connections_max() - ports * self._http_connections)
 
@@ -108,7 +108,7 @@ class Settings(SettingsFields):
 
     @property
     def ingest_limits(self) -> IngestLimits:
-        """What an account and a transaction may hold."""
+        """The limits of accounts and transactions in ingest."""
         own = {account: limits.waiting_account_percent_max for account, limits in self.account_limits.items()}
         named = {name: getattr(self, name) for name in INGEST_SETTINGS}
         return IngestLimits(**named, own_waiting_percents={account: most for account, most in own.items() if most})
@@ -121,20 +121,20 @@ class Settings(SettingsFields):
 
     @property
     def rate_limits(self) -> RateLimits:
-        """What accounts may ask for in a second."""
+        """The rate limits of accounts."""
         own = {account: limits.rates for account, limits in self.account_limits.items()}
         return RateLimits(self._named(Rates), own, self.account_burst_seconds)
 
     @property
     def name_limits(self) -> NameLimits:
-        """How long a display name may be, and how many one request may set."""
+        """The limits of display names."""
         return self._named(NameLimits)
 
     @property
     def query_limits(self) -> QueryLimits:
-        """What a query may ask for."""
+        """The limits of queries."""
         return self._named(QueryLimits)
 
     def _named(self, limits: type[_Limits]) -> _Limits:
-        """The limits whose fields are settings of the same names."""
+        """Returns limits whose fields are settings of the same names."""
         return limits(**{name: getattr(self, name) for name in limits.__struct_fields__})

@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, files that it names, and the configuration file. Standard library only.
+"""Sources of settings: the environment, files that it names, and the configuration file. Standard library only.
 
 From `TELWERK_NAMES_MAX` comes the value of `names_max` itself, from `TELWERK_NAMES_MAX_FILE` the path of a file that
 holds it: so a secret stands in no list of processes and in no description of a container.
@@ -22,31 +22,31 @@ _FILE_BYTES_MAX = 65_536
 
 
 class Given(NamedTuple):
-    """A setting as it was given."""
+    """A setting's raw value, with its origin."""
 
     value: object
     origin: str
     """A flag, a variable or a file."""
     is_secret: bool = False
-    """Whether it comes from a file of its own, so that no text may repeat it."""
+    """Whether the value comes from a file of its own, so that no message may quote it."""
 
 
 class SourceError(Exception):
-    """A source cannot be used, and why."""
+    """A source cannot be used; the text says why."""
 
 
 def config_file(flag: Path | None) -> Path | None:
-    """The configuration file that a flag or the environment names."""
+    """Returns the configuration file that a flag or the environment names; None without one."""
     if flag is None and (named := os.environ.get(CONFIG_VARIABLE)):
         return Path(named)
     return flag
 
 
 def of_config(path: Path) -> dict[str, Given]:
-    """What stands in a configuration file.
+    """Returns the settings in a configuration file.
 
     Raises:
-        SourceError: it cannot be read, or is no TOML.
+        SourceError: the file cannot be read, or is no TOML.
     """
     try:
         found = toml.loads(path.read_text(encoding="utf-8"))
@@ -60,9 +60,9 @@ def of_config(path: Path) -> dict[str, Given]:
 
 
 def of_environment(known: Collection[str], paths: Collection[str]) -> tuple[dict[str, Given], list[str]]:
-    """What the environment says of the settings that are known, and what is wrong with it.
+    """Returns the known settings of the environment, and messages about invalid variables.
 
-    A setting of `paths` is a path itself, so that no file may hold it: it would be taken for what it leads to.
+    A setting of `paths` is a path itself, so it must not be given by a file: the two would be confused.
     """
     found, wrong = dict[str, Given](), list[str]()
     for variable in sorted(os.environ):
@@ -87,7 +87,7 @@ def of_environment(known: Collection[str], paths: Collection[str]) -> tuple[dict
 
 
 def file_setting(variable: str, known: Collection[str]) -> str | None:
-    """The setting whose value stands in the file that a variable names; None for any other variable."""
+    """Returns the setting whose value is in the file that a variable names; None for any other variable."""
     name = variable.lower()
     if not name.startswith(PREFIX.lower()) or not name.endswith(FILE_SUFFIX):
         return None

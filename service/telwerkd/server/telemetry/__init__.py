@@ -1,1 +1,1 @@
-"""What a server tells of itself: figures, log, traces."""
+"""Telemetry of a server: metrics, log, traces."""

@@ -1,9 +1,8 @@
-"""A log that no caller can fill: of one kind of line so many within a minute, and then how many there were.
+"""Rate limiting of the log: a number of lines of one kind per minute, and then a summary.
 
-A kind is the place in the program that logs it, gRPC and asyncio included, whose lines about one and the same failure
-differ in addresses and names. The audit log is left whole: each of its lines is an act of somebody who has the right
-to it, or bounded where it is written (`telwerkd.transport.security.refused_keys`). So is the access log, which is
-written only where it was asked for.
+A kind is a line of code that logs, gRPC's and asyncio's included, as messages about one and the same failure differ in
+addresses and names. The audit log is not limited: each of its lines is an act of an authorised caller, or limited where
+it is written (`telwerkd.transport.security.refused_keys`). Nor is the access log, which is off by default.
 """
 
 import logging
@@ -19,7 +18,7 @@ _Kind = tuple[str, int]
 
 
 class _Window:
-    """What was logged of one kind since `began`."""
+    """The lines of one kind since `began`."""
 
     def __init__(self, began: float, record: logging.LogRecord) -> None:
         self.began = began
@@ -54,7 +53,7 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
             window.record = record
 
     def close(self) -> None:
-        """Says what was left out, at the end of the process."""
+        """Logs the summaries of suppressed lines, at the end of the process."""
         self._end_windows(float("inf"))
         super().close()
 
@@ -68,13 +67,13 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
 
 
 def _summary(window: _Window) -> logging.LogRecord:
-    """The last line that was left out, and how many there were."""
+    """Returns the summary record: the last suppressed line, and their number."""
     last = window.record
     text = f"{log_format.message_of(last)} (repeated {window.left_out} times)"
     return logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None)
 
 
 def set_up(style: LogStyle, lines_max: int, *, names_process: bool = False) -> None:
-    """Logs to standard error, at most so many lines of one kind within a minute."""
+    """Configures the log to standard error, with at most so many lines of one kind per minute."""
     log_format.set_up(style, LimitedHandler(lines_max), names_process=names_process)
     log_format.log_the_uncaught()

@@ -1,4 +1,4 @@
-"""The figures of a server, from where its parts keep them, under the names of the catalogue."""
+"""Collects the figures of a server's parts into readings, under the names of the catalogue."""
 
 import asyncio
 import platform
@@ -33,12 +33,12 @@ _LIMIT_ENDINGS: Final = ("_max", "_seconds")
 
 
 def limit_counts() -> LimitCounts:
-    """Counts of what each setting that is a limit turned away."""
+    """Returns counts of refusals for each setting that is a limit."""
     return LimitCounts([name for name in Settings.model_fields if name.endswith(_LIMIT_ENDINGS)])
 
 
 class FigureSources(NamedTuple):
-    """Where a server's figures are kept."""
+    """The parts of a server that keep figures."""
 
     calls: CallCounters
     gate: GateInterceptor
@@ -51,7 +51,7 @@ class FigureSources(NamedTuple):
 
 
 class Metrics:
-    """What `/metrics` shows. No method waits for a call, and no call for it."""
+    """The metrics endpoint. It never waits for calls, nor calls for it."""
 
     def __init__(self, settings: Settings, sources: FigureSources, store: Store, clock: Clock) -> None:
         database = "postgresql" if isinstance(settings.database, PostgresUrl) else "sqlite"
@@ -67,9 +67,9 @@ class Metrics:
         """Reads the figures of all workers, where there are several."""
 
     async def exposition(self, accept: str = "") -> Exposition:
-        """The text for Prometheus, and its content type; `accept` is the request's header of that name.
+        """Returns the exposition for Prometheus, with its content type; `accept` is the request's header of that name.
 
-        One is made at a time, however many ask: who asks meanwhile shares the next.
+        Concurrent requests share one exposition.
 
         Raises:
             UnavailableError: the other workers' figures did not come in time.
@@ -87,7 +87,7 @@ class Metrics:
             return await exposition(await self.read(), is_open=is_open)
 
     async def read(self) -> Reading:
-        """All figures: of this server, of the other workers, and of what waits in the database."""
+        """Returns all figures: of this server, of the other workers, and of pending work in the database."""
         of_servers = self.own() if self.of_all is None else await self.of_all()
         return {**of_servers, **await self._of_database()}
 
@@ -163,7 +163,7 @@ class Metrics:
         }
 
     async def _of_database(self) -> Reading:
-        """What waits in the database; nothing if it does not say so soon. It is asked once at a time."""
+        """Returns the figures of pending work in the database; none after a timeout. One query runs at a time."""
         if self._stored is None or self._stored.done():
             self._stored = asyncio.create_task(self._waiting_in_database())
             self._stored.add_done_callback(lambda task: task.cancelled() or task.exception())

@@ -1,4 +1,4 @@
-"""Sends spans away, where the standard variables of OpenTelemetry ask for it; else no more than a look at them.
+"""Exports spans, if OpenTelemetry's standard variables enable it.
 
 `OTEL_TRACES_EXPORTER` (`otlp`, `console` or `none`) or an `OTEL_EXPORTER_OTLP_…ENDPOINT` switches it on; the SDK reads
 all other variables by itself. A provider that is there already, as of `opentelemetry-instrument`, is used as it is.
@@ -35,10 +35,10 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_P
 
 
 def exporter_wanted(environment: Mapping[str, str]) -> str | None:
-    """Which exporter the variables ask for; None for no traces.
+    """Returns the exporter that the variables select; None for no traces.
 
     Raises:
-        StartupError: it is none that there is.
+        StartupError: the exporter is unknown.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None

@@ -1,1 +1,1 @@
-"""Several server processes on one port, and their figures together."""
+"""Worker processes that share one port, and their merged figures."""

@@ -1,8 +1,8 @@
-"""The figures of workers together: whichever of them is asked gives the sum.
+"""The merged figures of all workers, available from each of them.
 
-The process that starts the workers has a line to each. A worker that is asked for metrics asks it; it asks all of
-them, and replies with what they gave as one reading. What a worker has counted that died since stays in the sum, which
-so never becomes smaller. They are one program, and nobody else can reach the lines.
+The parent process has a connection to each worker. A worker that needs metrics requests them from the parent; the
+parent requests all workers' figures, and replies with the merged reading. Counts of dead workers stay in the sum, so
+that it never decreases. The processes are one program, and no other can reach the connections.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class _Message(NamedTuple):
 
 
 class FigureConnection:
-    """One end of a line between two processes, both of which may ask for figures and give some."""
+    """One end of a connection between two processes, each of which may request the other's figures."""
 
     def __init__(self, end: socket.socket, give: Callable[[], Awaitable[Reading]]) -> None:
         self._end = end
@@ -45,12 +45,12 @@ class FigureConnection:
         self._giving = set[asyncio.Task[None]]()
 
     async def open(self) -> None:
-        """Begins to listen."""
+        """Connects, and starts to answer requests."""
         reader, self._writer = await asyncio.open_unix_connection(sock=self._end, limit=_BUFFER_BYTES)
         self._listening = asyncio.create_task(self._listen(reader, self._writer), name="figures")
 
     async def ask(self, seconds: float) -> Reading | None:
-        """What the other end gives within so many seconds; None if it does not."""
+        """Requests the other end's figures; None without a reply within so many seconds."""
         if self._writer is None:
             return None
         number = next(self._numbers)
@@ -112,7 +112,7 @@ def _send(writer: asyncio.StreamWriter, message: _Message) -> None:
 
 
 class FiguresOfAll:
-    """A worker's side: it gives its own figures, and asks for those of all."""
+    """A worker's side: answers with its own figures, and requests those of all."""
 
     def __init__(self, end: socket.socket, own: Callable[[], Reading]) -> None:
         async def give() -> Reading:
@@ -121,7 +121,7 @@ class FiguresOfAll:
         self._line = FigureConnection(end, give)
 
     async def open(self) -> None:
-        """Begins to give."""
+        """Starts to answer requests."""
         await self._line.open()
 
     async def read(self) -> Reading:
@@ -147,7 +147,7 @@ class WorkersFigures:
 
     def __init__(self) -> None:
         self._lines: dict[int, FigureConnection] = {}
-        """By the worker's place."""
+        """By the worker's index."""
         self._last: dict[int, Reading] = {}
         """What each has counted, as of its last reply."""
         self._gone: Reading = {}
@@ -155,23 +155,23 @@ class WorkersFigures:
         self.restarts = 0
         self._summing: asyncio.Task[Reading] | None = None
 
-    async def connect(self, place: int) -> socket.socket:
-        """A line to the worker that is about to start at a place; gives the worker's end of it.
+    async def connect(self, index: int) -> socket.socket:
+        """Opens a connection for the worker with this index, which is about to start; returns the worker's end of it.
 
-        If there was one before, it has ended.
+        The worker that had the index before, if any, must have ended.
         """
-        before = self._lines.pop(place, None)
+        before = self._lines.pop(index, None)
         if before is not None:
             await before.close()
-            self._gone = merged([self._gone, self._last.pop(place, {})])
+            self._gone = merged([self._gone, self._last.pop(index, {})])
         ours, theirs = socket.socketpair()
-        self._lines[place] = FigureConnection(ours, self.read)
-        await self._lines[place].open()
+        self._lines[index] = FigureConnection(ours, self.read)
+        await self._lines[index].open()
         return theirs
 
-    async def is_stalled(self, place: int, seconds: float) -> bool:
-        """Whether the worker at a place runs, and replies to nothing for so many seconds."""
-        return await self._lines[place].is_stalled(seconds)
+    async def is_stalled(self, index: int, seconds: float) -> bool:
+        """Whether the worker of an index runs, and has not replied to anything for so many seconds."""
+        return await self._lines[index].is_stalled(seconds)
 
     async def close(self) -> None:
         """Ends all lines."""
@@ -179,7 +179,7 @@ class WorkersFigures:
             await line.close()
 
     async def read(self) -> Reading:
-        """The figures of all workers as one reading. Those who ask at one time get the same."""
+        """Returns the figures of all workers as one reading. Concurrent callers share one request."""
         if self._summing is None or self._summing.done():
             self._summing = asyncio.create_task(self._summed())
         return await asyncio.shield(self._summing)
@@ -188,10 +188,10 @@ class WorkersFigures:
         lines = dict(self._lines)
         given = await asyncio.gather(*(line.ask(_GIVE_SECONDS) for line in lines.values()))
         readings: list[Reading] = [self._gone, {_RESTARTS: {(): self.restarts}}]
-        for (place, line), reading in zip(lines.items(), given, strict=True):
-            if self._lines.get(place) is not line:
+        for (index, line), reading in zip(lines.items(), given, strict=True):
+            if self._lines.get(index) is not line:
                 continue  # it has ended meanwhile, and what it gave before is among those that are gone
             if reading is not None:
-                self._last[place] = accumulated(reading)
-            readings.append(self._last.get(place, {}) if reading is None else reading)
+                self._last[index] = accumulated(reading)
+            readings.append(self._last.get(index, {}) if reading is None else reading)
         return merged(readings)
