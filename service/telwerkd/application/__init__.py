@@ -1,1 +1,1 @@
-"""What the service does with the rules: ingest, settling limits, answering queries."""
+"""The use cases of the service: ingest, queries, watches, explanations, upkeep and retention."""

@@ -1,8 +1,8 @@
-"""The promise, checked and restored: counters == base facts + the facts of the fold over every log.
+"""Checks and restores the invariant: counters == base facts + the facts of the fold over every log.
 
 `examine` reads one consistent view and needs memory for its differences, not for its counters: a first pass compares
 fingerprints, and only the parts that differ are compared number by number in a second. `repair` adds the differences to
-the counters as they are by then: they are linear, so what was counted meanwhile stays counted.
+the counters as they are by then: differences are linear, so events counted meanwhile stay counted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,12 +47,12 @@ _DAMAGES_MAX = 10_000
 
 
 class Audit(NamedTuple):
-    """What an examination found."""
+    """The findings of an audit."""
 
     conversations: int
     events: int
     states: list[ConversationId]
-    """Conversations whose row is not what the fold of their log makes it."""
+    """Conversations whose row differs from the fold of their log."""
     cells: dict[ChunkKey, Slots]
     """By how much every counter differs: what the log says, less what is stored. Where `sources_damaged`, what part of
     the log said can no longer be read, and is missing here."""
@@ -72,7 +72,7 @@ class Audit(NamedTuple):
 
     @property
     def mendable_cells(self) -> dict[ChunkKey, Slots]:
-        """What may be corrected: nothing is taken from a readable count because the log of it cannot be read."""
+        """The differences that may be corrected: a readable counter is not reduced because its log cannot be read."""
         if not self.sources_damaged:
             return self.cells
         lost = {damage.key for damage in self.damages if damage.table == "counters" and damage.is_row}
@@ -80,7 +80,7 @@ class Audit(NamedTuple):
 
 
 class ExaminedView(ScanView, AuditView, OpeningHoursView, Protocol):
-    """All that an examination reads."""
+    """The reads of an audit."""
 
 
 def examine(progress: Progress, snapshot: ExaminedView) -> Audit:
@@ -110,7 +110,7 @@ def examine(progress: Progress, snapshot: ExaminedView) -> Audit:
 def _noted(
     chunks: Iterable[tuple[ChunkKey, bytes]], seen: set[tuple[Measure, int]]
 ) -> Iterator[tuple[ChunkKey, bytes]]:
-    """The chunks; `seen` gets measure and number of each."""
+    """Yields the chunks, and adds measure and number of each to `seen`."""
     for key, cells in chunks:
         seen.add((key.measure, key.chunk))
         yield key, cells
@@ -130,13 +130,13 @@ class _Damages:
 
 
 def _known_already(_damage: Damage) -> None:
-    """The first pass told of it."""
+    """Ignores a damage that the first pass has reported."""
 
 
 async def repair(store: Store, account: AccountId, audit: Audit) -> None:
-    """Makes the counters and states what the log says, in one transaction, as far as it can be read.
+    """Corrects counters and states by the log, as far as it is readable, in one transaction.
 
-    Where rows are damaged it compacts all deltas of the account as well; else most of that is done before.
+    With damaged rows, that transaction also compacts all delta entries of the account; else most are compacted before.
     """
     if not audit.damages:
         await compact_account(store, account)
@@ -158,7 +158,7 @@ class _Logged:
         """Those that events use, each after its family."""
 
     def facts(self) -> Iterator[Effect]:
-        """By the present instant of the counters (R-CLOCK-2)."""
+        """Yields the effects of every log, folded up to the account's high-water mark (R-CLOCK-2)."""
         high_water = self._snapshot.account().high_water
         total = self._snapshot.conversation_count()
         for filed in self._snapshot.every_conversation(self._damaged):
@@ -183,9 +183,9 @@ class _Logged:
 
 
 def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
-    """Whether a row is what its log makes it: state, when its limit is looked for, between which times it lies.
+    """Whether a row agrees with its log: its state, the instant of its limit, and its range of times.
 
-    A limit that is due by now may still stand in the state: it is counted, and the row is yet to be written.
+    A limit that is due by now may still be in the state: it is counted already, before the row is written.
     """
     settled, _ = filed.row.settled(now)
     times = [event.occur_time for event in filed.log]
@@ -193,7 +193,7 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
 
 
 class _OpeningHours:
-    """The opening hours that durations are told in, as far as they can be read; what cannot is named once."""
+    """Looks up the opening hours of service times; reports unreadable ones once."""
 
     def __init__(self, snapshot: OpeningHoursView, damages: _Damages) -> None:
         self._snapshot = snapshot
@@ -213,7 +213,7 @@ class _OpeningHours:
 def _expected(
     snapshot: ScanView, logged: _Logged, hours: _OpeningHours, damaged: Report
 ) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
-    """What the counters must be, in portions."""
+    """Yields the expected counters as delta entries, in portions."""
     deltas, size = Deltas(hours), 0
     for effect in logged.facts():
         if isinstance(effect, FactChange):
@@ -229,7 +229,7 @@ def _expected(
 
 
 def _uncompacted(snapshot: ScanView, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
-    """What is counted but not in chunks yet, in portions."""
+    """Yields the stored delta entries, in portions."""
     portion: dict[Measure, list[DeltaEntry]] = {}
     size = 0
     for measure, entry in snapshot.every_delta(damaged):
@@ -242,7 +242,7 @@ def _uncompacted(snapshot: ScanView, damaged: Report) -> Iterator[tuple[Measure,
 
 
 def _differences(snapshot: ScanView, hours: _OpeningHours, parts: set[FingerprintKey]) -> dict[ChunkKey, Slots]:
-    """Number by number, what the log says less what is stored, in the parts that differ."""
+    """Returns the differences of the given parts, number by number: expected by the log, less stored."""
     differences: dict[ChunkKey, Slots] = {}
 
     def add(key: ChunkKey, slot: int, n: int) -> None:

@@ -27,7 +27,7 @@ def record(action: str, account: str, what: str = "", key_id: str | None = None)
 
 
 class Entry:
-    """An action that is under way."""
+    """An action in progress; its outcome is logged at the end."""
 
     def __init__(self) -> None:
         self.outcome: str | None = "done"

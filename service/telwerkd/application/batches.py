@@ -1,4 +1,4 @@
-"""Batches of events that are to be stored, what they weigh, and the verdict on each event."""
+"""Batches of events to be stored, their weights, and the verdicts on events."""
 
 import asyncio
 import enum
@@ -27,7 +27,7 @@ RETRY_SECONDS = 0.5
 
 
 class IngestLimits(msgspec.Struct, frozen=True):
-    """What one account, one conversation and one transaction may hold."""
+    """Limits of an account, a conversation and a transaction in ingest."""
 
     names_max: int = 10_000
     """Distinct names of each family (operators, values of a KPI, ...) in one account."""
@@ -57,11 +57,11 @@ class IngestLimits(msgspec.Struct, frozen=True):
     """Of single accounts, in place of `waiting_account_percent_max`."""
 
     def waiting_percent_of(self, account: str) -> int:
-        """How much of `waiting_events_max` an account may use."""
+        """Returns the percentage of `waiting_events_max` that an account may use."""
         return self.own_waiting_percents.get(account, self.waiting_account_percent_max)
 
     def waiting_events_max_of(self, account: str) -> int:
-        """Weight of the waiting events of an account."""
+        """Returns the limit on the weight of an account's waiting events."""
         return max(1, self.waiting_events_max * self.waiting_percent_of(account) // 100)
 
     def check_share(self, account: str, waiting: int, more: int) -> None:
@@ -82,7 +82,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
 
 
 class Verdict(enum.Enum):
-    """What became of an event that was not refused; `Rejected` is the third verdict, with its reason."""
+    """The verdict on an event that was not refused; `Rejected` is the third verdict, with its reason."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -93,7 +93,7 @@ class Rejected(NamedTuple):
 
     reason: Reason
     field: RequestPart | str
-    """What of it is wrong; in the transport, the field. Empty where it is no single one."""
+    """The invalid part of the event; in the transport, the field. Empty where it is no single one."""
     message: str
 
 
@@ -104,7 +104,7 @@ Postponable = Verdict | Rejected | None
 
 
 class Submitted(msgspec.Struct, frozen=True, gc=False):
-    """An event to be stored, valid in itself."""
+    """A validated event to be stored."""
 
     conversation: ConversationId
     event: Event
@@ -129,10 +129,10 @@ def held_bytes(events: Sequence[Submitted]) -> int:
 
 
 class Batch(list[Submitted]):
-    """Events that come together."""
+    """Submitted events of one call, or of a part of it."""
 
     weights: list[int] | None = None
-    """Of each event, where they are known already."""
+    """The weights of the events, where they are known already."""
 
     def add(self, events: Sequence[Submitted]) -> None:
         """Adds events, and weighs them: a large batch comes piece by piece, and is never gone through as a whole."""
@@ -152,7 +152,7 @@ _HEAVY = (PreChatSurveyCompleted, PostChatSurveyAnswered, PageVisited, TopicsSet
 
 
 def weight_of(submitted: Submitted) -> int:
-    """1 for the event, 1 for each 4 of its answers, 1 for each 256 characters of URL, topics or answers."""
+    """Returns an event's weight: 1, plus 1 per 4 answers, plus 1 per 256 characters of URL, topics or answers."""
     kind = submitted.event.kind
     if type(kind) not in _HEAVY:
         return 1
@@ -174,14 +174,15 @@ def weights_of(events: Sequence[Submitted]) -> list[int] | None:
 
 
 def resolved_weight(kind: Kind) -> int:
-    """What an event weighs beyond `weight_of` once its page's goals are looked up."""
+    """Returns an event's weight beyond `weight_of`, once its page's goals are looked up."""
     return len(kind.goals) // _WEIGHT_ANSWERS if type(kind) is PageVisited else 0
 
 
 def free_gradually(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
-    """Lets go of events, a few in each turn of the event loop; then calls `then`.
+    """Releases events, a few in each iteration of the event loop, by setting them to None; then calls `then`.
 
-    Half a million answers, freed together, hold the loop for 50 ms. The places stay, for a transaction that has some.
+    Half a million answers, freed together, block the loop for 50 ms. The list keeps its length, as a running
+    transaction may have indexes into it.
     """
     stop = start + _LET_GO_AT_ONCE
     events[start:stop] = [None] * len(events[start:stop])

@@ -28,7 +28,7 @@ _CAUTIOUS = 86_400 * SECOND
 
 
 class Clock:
-    """Reads the system's clock, and goes on by the steady one while it cannot be trusted.
+    """Reads the system's clock, and falls back to the monotonic one while the former cannot be trusted.
 
     Time passes along a *trusted line*: an instant that was trusted, plus the steady time since. The system's clock
     moves the line when it agrees with it within 2 s, or after it has disagreed by the same amount for 30 s. One that is
@@ -59,9 +59,9 @@ class Clock:
         """After a doubt: the line before it, and until when (steady) it holds for what deletes."""
 
     def resume(self, stored: Micros | None) -> None:
-        """Tells a clock that has just been started the latest instant at which something stored happened.
+        """Compares a clock that has just been started with the latest stored instant.
 
-        Not one that the operator of the service has confirmed already.
+        Has no effect once the operator of the service has confirmed the clock.
         """
         if stored is None or self._is_confirmed:
             return
@@ -79,15 +79,15 @@ class Clock:
             )
 
     def now(self) -> Micros:
-        """Microseconds since 1970-01-01T00:00:00Z, for answers.
+        """Returns the present for answers, in microseconds since 1970-01-01T00:00:00Z.
 
-        After a start in doubt it is the system's clock: nobody is served with a present that may be months old.
+        After a start in doubt it is the system's clock: the trusted present may be months old then.
         """
         trusted = self.trusted()
         return self.latest() if self._resumed_in_doubt else trusted
 
     def latest(self) -> Micros:
-        """The later of what the system's clock says and what is trusted: events up to it may well have happened.
+        """Returns the later of the system's and the trusted present: the upper bound of events' times.
 
         After a machine slept, its clock is right at once, and trusted only later. One that started behind what is
         stored, or went back, would refuse for good what happens now (R-CLOCK-10).
@@ -97,7 +97,7 @@ class Clock:
         return max(trusted, Micros(wall), Micros(known))
 
     def trusted(self) -> Micros:
-        """The instant that has certainly been reached, as far as is known: limits due by it have passed (R-CLOCK-4)."""
+        """Returns the trusted present: limits due by it have passed (R-CLOCK-4)."""
         wall, steady = self._read()
         ahead = wall - steady - self._line
         if abs(ahead) <= _TOLERATED:
@@ -111,7 +111,7 @@ class Clock:
         return Micros(self._line + steady)
 
     def deletable(self) -> Micros:
-        """The present instant for what cannot be undone: `trusted`, a day later after a doubt (R-CLOCK-9)."""
+        """Returns the present for irreversible actions: `trusted`, delayed by a day after a doubt (R-CLOCK-9)."""
         trusted = self.trusted()
         if self._cautious is None:
             return trusted
@@ -129,10 +129,10 @@ class Clock:
         return wall - steady - self._line > DOUBTED_BEYOND
 
     def hear(self, occur_times: Iterable[Micros]) -> None:
-        """Tells of events that were accepted just now, and when they happened. Cheap while there is no doubt.
+        """Takes the times of events just accepted as evidence for or against a doubted clock. Cheap without a doubt.
 
-        One near the system's clock confirms it (R-CLOCK-5); one near the trusted line speaks against it. Late events,
-        which are near neither, say nothing (R-CLOCK-7).
+        An event near the system's clock confirms it (R-CLOCK-5); one near the trusted line is evidence against it.
+        Late events, which are near neither, are ignored (R-CLOCK-7).
         """
         if not self.is_doubted:
             return
@@ -149,7 +149,7 @@ class Clock:
                 self._since = steady
 
     def confirm(self) -> None:
-        """The operator of the service says that the system's clock is right (R-CLOCK-6)."""
+        """Confirms the system's clock, on behalf of the operator of the service (R-CLOCK-6)."""
         wall, steady = self._read()
         log.info("the clock is confirmed by the operator of the service")
         self._is_confirmed = self._is_proven = True
@@ -159,7 +159,7 @@ class Clock:
         return self._wall() // 1_000, self._steady() // 1_000
 
     def _disagree(self, offset: int, steady: int) -> None:
-        """The system's clock says something else than before, and than the trusted line."""
+        """Records a new disagreement of the system's clock with the trusted line; logs a doubt."""
         self._other, self._since = offset, steady
         ahead = offset - self._line
         if ahead > DOUBTED_BEYOND:
@@ -171,7 +171,7 @@ class Clock:
             )
 
     def _believe(self, wall: int, steady: int) -> None:
-        """The system's clock has disagreed for so long that it is right, as far as time alone can tell."""
+        """Moves the trusted line to the system's clock, which has disagreed constantly for long enough."""
         before = self._line
         self._adopt(wall, steady)
         if self._line - before > DOUBTED_BEYOND:

@@ -1,4 +1,4 @@
-"""What a filter can choose from: the ids of a dimension that have facts.
+"""The values that a filter can choose from: the ids of a dimension that have facts.
 
 An id has facts if what is counted of it, of any of the KPIs asked for and at any time, is more than nothing: in chunks
 and in the delta entries that are not in them yet together, so that facts taken back do not count, whether they are
@@ -42,11 +42,11 @@ _LAST_CHUNK = 2**31 - 1
 
 
 class _Column(NamedTuple):
-    """Where the counters have a dimension."""
+    """The columns of a dimension in the counters."""
 
     grouping: int
     in_deltas: int
-    """Its place among the columns of delta entries."""
+    """Its index among the columns of delta entries."""
     in_chunks: str
     """The field of `StoredChunk`."""
 
@@ -74,22 +74,22 @@ LISTED = (*_NAME_KINDS, Dimension.VALUE)
 
 
 class Asked(NamedTuple):
-    """Which ids are asked for, and which page of them."""
+    """A request for a page of the ids of a dimension."""
 
     dimension: Dimension
     kpis: tuple[KpiInfo, ...]
-    """Those whose facts count; each has the dimension. For values it is one."""
+    """The KPIs whose facts count; each has the dimension. For values it is one."""
     prefix: str
-    """Of the id, or of the name in any case of letters."""
+    """A prefix of the id, or of the name, ignoring case."""
     question: str
-    """Only answers to it; empty: no condition."""
+    """Only answers to this question; empty: no condition."""
     after: str | None
     """The page begins after this id, or value; None: with the first."""
     size: int
 
 
 class Found(NamedTuple):
-    """An id that has facts; of values, the value as a fact has it."""
+    """An id that has facts; for values, the value of a fact."""
 
     id: str
     name: str
@@ -97,7 +97,7 @@ class Found(NamedTuple):
 
 
 class ValuePage(NamedTuple):
-    """Some ids, and after which one the next page begins; None on the last."""
+    """A page of ids, and the cursor of the next; None on the last."""
 
     found: list[Found]
     next: str | None
@@ -113,13 +113,13 @@ class DimensionValues:
         readers: Readers,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
     ) -> None:
-        """`spent` is told what an account's questions cost, in estimated milliseconds."""
+        """`spent` receives the cost of an account's requests, in estimated milliseconds."""
         self._store = store
         self._readers = readers
         self._spent = spent
 
     async def page(self, account: AccountId, asked: Asked, then: Callable[[ValuePage], T]) -> T:
-        """What `then` makes, in a thread, of a page of ids, by their bytes.
+        """Reads a page of ids, ordered by their bytes, and returns what `then` makes of it in a thread.
 
         Raises:
             QuotaExceededError: too many questions of the account wait.
@@ -140,11 +140,11 @@ class DimensionValues:
 
 
 class ValuesView(NamesView, DisplayNamesView, CountersView, Pausing, Protocol):
-    """The ids that an account has had, and which of them have facts."""
+    """Reads the ids that an account has had, and which of them have facts."""
 
 
 def page(asked: Asked, view: ValuesView) -> ValuePage:
-    """A page of ids that have facts, on a view of their account."""
+    """Returns a page of ids that have facts, on a view of their account."""
     candidates = _candidates(asked, view)
     counting = _Counting(asked, view)
     found: list[Found] = []
@@ -166,7 +166,7 @@ def page(asked: Asked, view: ValuesView) -> ValuePage:
 
 
 def _candidates(asked: Asked, view: NamesView) -> list[tuple[str, Collection[str]]]:
-    """The ids after the page before, in order, and for each the ids or values in the counters that are of it."""
+    """Returns the candidate ids after the previous page, in order, each with its ids or values in the counters."""
     raws: dict[str, list[str]] = {}
     for each, raw in _known(asked, view):
         if asked.after is None or each > asked.after:
@@ -191,7 +191,7 @@ def _known(asked: Asked, view: NamesView) -> Iterator[tuple[str, str]]:
 
 
 def _matching(asked: Asked, ids: Sequence[str], view: DisplayNamesView) -> dict[str, str]:
-    """Those of the ids that begin as asked for, or whose name does, with their names."""
+    """Returns those ids that match the prefix by id or name, with their names."""
     keys = {each: _keys(asked, each) for each in ids}
     names = view.display_names_of({key for of in keys.values() for key in of})
     return {
@@ -207,7 +207,7 @@ def _is_of_sets(asked: Asked) -> bool:
 
 
 def _keys(asked: Asked, each: str) -> Sequence[NameKey]:
-    """What can have a name of an id, or of a value: the prefix is looked for in each."""
+    """Returns the name keys of an id or value, each of which may match the prefix."""
     if not each:
         return ()
     if asked.dimension in _NAME_KINDS:
@@ -217,7 +217,7 @@ def _keys(asked: Asked, each: str) -> Sequence[NameKey]:
 
 
 class _Counting:
-    """Looks in the counters for what has facts."""
+    """Finds in the counters which ids have facts."""
 
     def __init__(self, asked: Asked, view: CountersView) -> None:
         self._column = _COLUMNS.get(asked.dimension, _BY_VALUE)
@@ -229,7 +229,7 @@ class _Counting:
         """Chunks that were looked for."""
 
     def with_facts(self, raws: Iterable[str]) -> set[str]:
-        """Those of the ids, or values, that have a fact of any of the KPIs."""
+        """Returns those ids or values that have a fact of any of the KPIs."""
         left, found = set(raws), set[str]()
         for measure in self._measures:
             if not left:
@@ -265,7 +265,7 @@ class _Counting:
         return ChunkSelector(measure, self._column.grouping, first, last, operators, groups, widgets, values)
 
     def _waiting(self, measure: Measure, raws: Collection[str]) -> dict[str, int]:
-        """What is counted of them and not in the chunks yet; negative where more was taken back."""
+        """Returns the sums of their delta entries; negative where more facts were taken back than counted."""
         if measure not in self._deltas:
             self._deltas[measure] = self._view.deltas(measure)
         entries = self._deltas[measure]
@@ -274,7 +274,7 @@ class _Counting:
         return {raw: int(n) for raw, n in zip(entries.ids, sums.tolist(), strict=True) if n and raw in raws}
 
     def _stretches(self, measure: Measure) -> Iterator[tuple[int, int, int]]:
-        """The chunks that there are, in stretches from the newest on, each twice as long: first, last, how many."""
+        """Yields ranges of existing chunks from the newest on, each twice as long: first, last, number of chunks."""
         if measure not in self._chunks:
             self._chunks[measure] = sorted(self._view.chunk_versions(measure, 0, _LAST_CHUNK), reverse=True)
         chunks, start, count = self._chunks[measure], 0, 1

@@ -25,20 +25,20 @@ _NAME_MS = 0.002
 
 
 class Listing(NamedTuple):
-    """Which names are asked for, and which page of them."""
+    """A request for a page of display names."""
 
     kind: NameKind
     prefix: str
-    """Of the id, or of the name in any case of letters."""
+    """A prefix of the id, or of the name, ignoring case."""
     within: str
-    """What the key begins with: of the options of a question, that and what stands behind it."""
+    """A prefix of the key: for the options of a question, its id and the separator."""
     after: str
     """The page begins after this key's id."""
     size: int
 
 
 class NamePage(NamedTuple):
-    """Some names, and after which key's id the next page begins; None on the last."""
+    """A page of names, and the cursor of the next; None on the last."""
 
     names: list[tuple[NameKey, str]]
     next: str | None
@@ -55,7 +55,7 @@ class DisplayNames:
         names_max: int = NAMES_PER_ACCOUNT_MAX,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
     ) -> None:
-        """`spent` is told what an account's questions cost, in estimated milliseconds."""
+        """`spent` receives the cost of an account's requests, in estimated milliseconds."""
         self._store = store
         self._readers = readers
         self._names_max = names_max
@@ -77,7 +77,7 @@ class DisplayNames:
         return done
 
     async def page(self, account: AccountId, asked: Listing, then: Callable[[NamePage], T]) -> T:
-        """What `then` makes, in a thread, of a page of names.
+        """Reads a page of names, and returns what `then` makes of it in a thread.
 
         Raises:
             QuotaExceededError: too many questions of the account wait.
@@ -92,11 +92,11 @@ class DisplayNames:
 
 
 class ListingView(DisplayNamesView, Pausing, Protocol):
-    """Display names, as many as there may be."""
+    """Reads the display names of an account."""
 
 
 def page(asked: Listing, view: ListingView) -> NamePage:
-    """A page of names, on a view of their account."""
+    """Returns a page of names, on a view of their account."""
     names: list[tuple[NameKey, str]] = []
     looked_at, last = 0, asked.after
     for key, name in _from(asked, view):

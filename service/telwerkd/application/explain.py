@@ -1,4 +1,4 @@
-"""Tracing a number to its conversations and events, and to those that were left out.
+"""Explains a count: the conversations and events behind it, and those that were left out.
 
 The conversations are found by an index over the time in which anything happened in them, and folded again: what is
 explained is what is counted, by the same rules.
@@ -55,9 +55,9 @@ _EVENT_MS = 0.02
 
 
 class PageBounds(NamedTuple):
-    """What is done for one page.
+    """Limits of the work for one page.
 
-    It may be short, even empty, and still have a next one. One conversation is looked at in any case, however long.
+    A page may be short, even empty, and still have a next one. At least one conversation is examined, however long.
     """
 
     folded_max: int = 2_000
@@ -84,7 +84,7 @@ class LeftOutEvent(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What one conversation adds to a number."""
+    """The facts that one conversation adds to a count."""
 
     conversation: ConversationId
     counted: list[Fact]
@@ -98,13 +98,13 @@ class Explained(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A page of what made a number."""
+    """A page of the conversations behind a count."""
 
     conversations: list[Explained]
     next: Place | None
     """Where the next page begins, after this place; None on the last."""
     unexplainable: int
-    """Counted facts of the whole range and slice that no event explains any more."""
+    """Base facts in the count: those of purged or erased events, which cannot be listed."""
     complete_until: Micros
     event_count: int
     """Of the conversations that were looked at."""
@@ -113,7 +113,7 @@ class Explanation(NamedTuple):
 
 
 class Explanations:
-    """Explains the numbers of a store."""
+    """Explains the counts of a store."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Explanations:
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
         bounds: PageBounds = _BOUNDS,
     ) -> None:
-        """`spent` is told what an account's questions cost, in estimated milliseconds."""
+        """`spent` receives the cost of an account's requests, in estimated milliseconds."""
         self._spent = spent
         self._bounds = bounds
         self._store = store
@@ -131,7 +131,7 @@ class Explanations:
         self._clock = clock
 
     async def explain(self, query: Query, after: Place | None, size: int, then: Callable[[Explanation], T]) -> T:
-        """What `then` makes, in a thread, of a page of `size` conversations after a place.
+        """Reads a page of `size` conversations after a cursor, and returns what `then` makes of it in a thread.
 
         The query has one KPI and no grouping.
 
@@ -156,7 +156,7 @@ class Explanations:
 
 
 class ExplanationView(AccountView, OpeningHoursView, LogView, TimersView, BaseFactsView, DisplayNamesView, Protocol):
-    """What a number is traced to: the log, and the facts that no event explains any more."""
+    """The reads of an explanation: the log, and the base facts."""
 
 
 def explain(
@@ -168,7 +168,7 @@ def explain(
     *,
     bounds: PageBounds = _BOUNDS,
 ) -> Explanation:
-    """A page of what made a number, on a view of its account."""
+    """Returns a page of an explanation, on a view of its account."""
     account, kpi = snapshot.account(), query.kpis[0]
     if kpi.since_rules > account.rules_version:
         raise InvalidArgumentError.of(
@@ -201,7 +201,7 @@ def explain(
 
 
 def _keys(query: Query, page: Iterable[Explained]) -> set[NameKey]:
-    """What can have a display name in a page."""
+    """Returns the keys of the things in a page that can have display names."""
     facts = {
         (fact.operator, fact.group, fact.widget, fact.value)
         for explained in page
@@ -225,12 +225,12 @@ def _conversations(
 
 
 class _Slice:
-    """What of a conversation belongs to a number."""
+    """The part of a conversation that belongs to a count: KPI, range and filter."""
 
     def __init__(
         self, query: Query, start: Micros, end: Micros, opening_hours: Callable[[ScheduleId], OpenHours] | None
     ) -> None:
-        """`opening_hours` are those in which durations are told, if they are."""
+        """`opening_hours` looks up those of service times; None where the KPI is not in service time."""
         self._opening_hours = opening_hours
         self.start = start
         self.end = end
@@ -238,7 +238,7 @@ class _Slice:
         self._filter = query.filter
 
     def of(self, conversation: ConversationId, effects: Iterable[Effect], log: list[Event]) -> Explained | None:
-        """What a conversation adds; None if that is nothing at all."""
+        """Returns the facts that a conversation adds, and what it leaves out; None if there is neither."""
         signed: dict[bool, Counter[Fact]] = {True: Counter(), False: Counter()}
         left_out: list[LeftOutEvent] = []
         released: list[Fact] = []

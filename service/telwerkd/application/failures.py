@@ -1,6 +1,6 @@
-"""What becomes of a failure in work that no caller waits for: it is logged, and the work goes on at its next turn.
+"""Handling of failures in background work: they are logged, and the work continues at its next run.
 
-A task that dies in spite of this ends the server (`telwerkd.server.background`).
+A task that dies nevertheless ends the server (`telwerkd.server.background`).
 """
 
 import logging
@@ -20,11 +20,11 @@ _logged: dict[str, str] = {}
 
 @contextmanager
 def isolating_account(what: str) -> Iterator[None]:
-    """Logs a failure of the work for one account, so that the other accounts do not wait for it.
+    """Logs a failure of the work for one account, so that other accounts are not affected.
 
     Raises:
         UnavailableError: the database does not answer, which concerns all accounts.
-        MemoryError: so does this.
+        MemoryError: there is no memory left, which concerns all accounts.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def isolating_account(what: str) -> Iterator[None]:
 
 
 def _log_once(what: str, error: str, text: str) -> None:
-    """It comes again twice a second, until somebody mends it."""
+    """Logs an error unless it is the same as the last time: it may recur twice a second until it is repaired."""
     if _logged.get(what) != error:
         if len(_logged) >= _LOGGED_MAX:
             _logged.clear()
@@ -51,7 +51,7 @@ def _log_once(what: str, error: str, text: str) -> None:
 
 @contextmanager
 def logging_failures(what: str) -> Iterator[None]:
-    """Logs any failure of one turn of repeated work. Nothing is lost: the next turn does what this one did not."""
+    """Logs any failure of one run of periodic work. Nothing is lost: the next run makes up for it."""
     try:
         with isolating_account(what):
             yield

@@ -1,4 +1,4 @@
-"""Distinct names of an account, counted against a limit, so that a runaway id cannot fill the counters."""
+"""Distinct names of an account, which are limited so that runaway ids cannot fill the counters."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,7 @@ FAMILY_TEXT = {
 
 
 def names_of(event: Event) -> Iterator[tuple[int, str]]:
-    """The names that an event brings: family and name."""
+    """Yields the names of an event, each as family and name."""
     yield WIDGETS, event.widget_id
     match event.kind:
         case Assigned(operator=operator, group=group):

@@ -1,4 +1,4 @@
-"""Counting an account anew, by the present rules or by those that it wants, while events keep coming (R-ANEW-3)."""
+"""Recounts an account by the present or its chosen rules, during ingest (R-ANEW-3)."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ KPIS = {"ten": PART_ONE, "all": None}
 
 
 async def recount(store: Store, account: AccountId, progress: Progress, kpis: str | None = None) -> int:
-    """Brings all of an account to the rules that it is to be counted by; gives how many conversations changed theirs.
+    """Recounts an account by its target rules; returns how many conversations were recounted.
 
-    `kpis` is one of `KPIS`, which the account wants from now on; None: what it wanted before. Stopped in the middle, it
-    goes on where it was when it is called again (R-ANEW-4).
+    `kpis` is one of `KPIS`, the account's choice from now on; None keeps the earlier one. After an interruption, the
+    next call continues where it stopped (R-ANEW-4).
 
     Raises:
-        DamagedRowError: something that it needs cannot be read. What was done by then is done.
+        DamagedRowError: a row that it needs cannot be read. What was recounted before stays so.
         UnavailableError: the database does not answer, or does not let this program write to the account.
     """
     wish = AimAtRules(KPIS[kpis], is_wish=True) if kpis is not None else AimAtRules()

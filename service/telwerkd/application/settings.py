@@ -25,7 +25,7 @@ _READ_AT_ONCE = 10
 
 
 class SettingsPage(NamedTuple):
-    """Some settings, each encoded, and at which place the next page begins; None on the last."""
+    """A page of encoded settings, and the offset of the next; None on the last."""
 
     encoded: list[bytes]
     next: int | None
@@ -35,7 +35,7 @@ Encode = Callable[[WidgetId, WidgetVersion, Schedule | None], bytes]
 
 
 class DefaultsView(AccountView, WidgetsView, SettingsView, Protocol):
-    """What holds for all of an account's widgets and queries."""
+    """Reads the defaults of an account: opening hours and time zone."""
 
 
 class AccountSettings:
@@ -48,7 +48,7 @@ class AccountSettings:
         widget_settings_bytes_max: int | None = None,
         exhausted: Callable[[AccountId], None] = lambda _account: None,
     ) -> None:
-        """`exhausted` is told of an account that has no room for settings, to look for what nothing uses any more."""
+        """`exhausted` is called with an account at its limit of settings, so that unused opening hours are freed."""
         self._store = store
         self._exhausted = exhausted
         self._readers = readers
@@ -74,10 +74,10 @@ class AccountSettings:
     async def widget(
         self, account: AccountId, widget: WidgetId, start: int, count: int, encode: Encode
     ) -> SettingsPage:
-        """Up to `count` versions of a widget's settings, oldest first, from a place on.
+        """Returns up to `count` versions of a widget's settings, oldest first, from an offset on.
 
         Raises:
-            NotFoundError: it has none.
+            NotFoundError: the widget has no settings.
         """
 
         def work(view: SettingsView) -> _Stretch:
@@ -92,7 +92,7 @@ class AccountSettings:
         return await self._readers.read(account, work, partial(_page, start=start, encode=encode))
 
     async def widgets(self, account: AccountId, start: int, count: int, encode: Encode) -> SettingsPage:
-        """The newest version of up to `count` widgets that have settings, by widget id, from a place on."""
+        """Returns the newest version of up to `count` widgets that have settings, by widget id, from an offset on."""
 
         def work(view: SettingsView) -> _Stretch:
             return _stretch(view, view.newest_settings, start, count)
@@ -139,7 +139,7 @@ def zone_name(view: AccountView) -> str:
 
 
 def default_opening_hours(view: DefaultsView) -> tuple[WidgetVersion, Schedule | None] | None:
-    """The newest version of the default opening hours, and these; None where none were ever set."""
+    """Returns the newest version of the default opening hours, with these; None where none were ever set."""
     history = view.widget_versions().get(ACCOUNT_DEFAULTS)
     return (history[-1], _schedules(view, history[-1:]).get(history[-1].schedule)) if history else None
 
@@ -150,7 +150,7 @@ def _schedules(view: SettingsView, versions: Iterable[WidgetVersion]) -> dict[Sc
 
 
 class _Stretch(NamedTuple):
-    """Versions that follow one another, each with its opening hours: as many as a page may have, or more."""
+    """Consecutive versions, each with its opening hours: enough for a page, or more."""
 
     versions: list[tuple[WidgetId, WidgetVersion, Schedule | None]]
     has_next: bool
@@ -160,10 +160,10 @@ class _Stretch(NamedTuple):
 def _stretch(
     view: SettingsView, read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int
 ) -> _Stretch:
-    """Returns up to `count` of what `read` gives of a place and a number; a few are read at a time.
+    """Returns up to `count` versions from `read`, which takes offset and count; a few are read at a time.
 
-    They are not encoded while the view is open, so how many bytes they are is not known: read is until they are a
-    page's at least.
+    They are not encoded while the view is open, so their exact size is not known: versions are read until a lower bound
+    of it fills a page.
     """
     versions: list[tuple[WidgetId, WidgetVersion, Schedule | None]] = []
     size_min = 0

@@ -1,4 +1,4 @@
-"""The verdict on each event of an account: duplicate, refused, or accepted, resolved by the settings that hold now."""
+"""The verdict on each event of an account: duplicate, refused, or accepted and resolved by the present settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -24,15 +24,15 @@ _NEVER = -1
 
 
 class AdmissionTransaction(AccountView, WidgetsView, NamesView, LogView, ConversationsPort, IngestPort, Protocol):
-    """All that verdicts on events depend on."""
+    """The reads on which verdicts depend."""
 
 
 class _Known(NamedTuple):
-    """What one transaction of an account leaves for the next.
+    """What one transaction of an account caches for the next.
 
-    Settings and conversations hold while nobody else has written: while `version` is the account's. Names outlive that,
-    for others only add to them: those since `names_version` are read, unless some were taken away, which `names_freed`
-    counts.
+    Settings and conversations are valid while no other server has written: while `version` is the account's. Names stay
+    valid longer, as others only add to them: those since `names_version` are read, unless some were freed, which
+    `names_freed` counts.
     """
 
     names_version: int
@@ -44,10 +44,10 @@ class _Known(NamedTuple):
 
 
 class _Log(NamedTuple):
-    """A conversation's events, as far as they matter here."""
+    """The events of a conversation that concern a batch."""
 
     present: dict[EventId, Event]
-    """Those with the ids that were sent, stored or accepted."""
+    """The stored and accepted events that have the ids of submitted ones."""
     accepted: list[Event]
 
 
@@ -95,7 +95,7 @@ class Admission:
         self._familiar: set[WidgetId | Kind] = set()
 
     def _find_present(self, batches: Sequence[Sequence[Submitted]]) -> None:
-        """Finds which of the events are in the log. A conversation that is not stored has none there."""
+        """Looks up which of the events are in the log; a conversation that is not stored has none there."""
         hot, stored = self._hot, self.stored
         keys = {
             (s.conversation, s.event.event_id)
@@ -108,7 +108,7 @@ class Admission:
                 self._logs[conversation].present[event_id] = event
 
     def judge(self, batch: Sequence[Submitted]) -> list[Postponable]:
-        """The verdicts on a batch; an event that is accepted is resolved by the settings that hold now."""
+        """Returns the verdicts on a batch. Accepted events are resolved by the present settings."""
         return [self._judge(submitted.conversation, submitted.event, submitted.url) for submitted in batch]
 
     def _judge(self, conversation: ConversationId, event: Event, url: str | None) -> Postponable:
@@ -136,11 +136,11 @@ class Admission:
         return Verdict.ACCEPTED
 
     def accepted(self) -> dict[ConversationId, list[Event]]:
-        """The events that were accepted, in the order in which they came."""
+        """Returns the accepted events by conversation, in the order of submission."""
         return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
 
     def known(self, changed: Mapping[ConversationId, Conversation]) -> _Known:
-        """The account's names, with those that are new, its settings, and the conversations that were changed."""
+        """Returns the cache for the next transaction: names with the new ones, settings, and changed conversations."""
         version = self._tx.account().version
         added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
         hot = {
@@ -158,7 +158,7 @@ class Admission:
         return hot or HotConversation(row, None if conversation in self.stored else ())
 
     def _full(self, conversation: ConversationId, log: _Log) -> Rejected | None:
-        """Refuses what would make a conversation longer than a late event can be counted in."""
+        """Returns the refusal of an event that would exceed `conversation_events_max`; None if it does not."""
         count = self.stored[conversation].events
         if count is None:
             count = self._tx.event_count(conversation)
@@ -173,7 +173,7 @@ class Admission:
         )
 
     def _gone(self, conversation: ConversationId, event: Event) -> Rejected:
-        """Refuses what was counted or erased already (R-KEEP-2, R-KEEP-6), so that sending it again counts nothing."""
+        """Returns the refusal of an event that was purged or erased (R-KEEP-2, R-KEEP-6): a resend counts nothing."""
         if conversation in self._erased:
             return Rejected(
                 Reason.CONVERSATION_ERASED, RequestPart.CONVERSATION, f"conversation {conversation!r} was erased"
@@ -216,7 +216,7 @@ class Admission:
 
 
 def _sent_again(conversation: ConversationId, present: Event, event: Event) -> Verdict | Rejected:
-    """Counts once (R-DUP-1), and changes nothing if it says something else (R-DUP-3)."""
+    """Returns the verdict on a resend: a duplicate (R-DUP-1), or a refusal if its content differs (R-DUP-3)."""
     if present.same_content(event):
         return Verdict.DUPLICATE
     return Rejected(

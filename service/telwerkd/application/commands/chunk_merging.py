@@ -32,11 +32,11 @@ _LEFT_ENTRIES_MIN, _LEFT_ENTRIES_MAX = 64, 2_000
 
 
 class MergingTransaction(CounterWrites, Pausing, Protocol):
-    """What it takes to add deltas to chunks."""
+    """The reads and writes of adding deltas to chunks."""
 
 
 class CorrectingTransaction(MergingTransaction, ScanView, Protocol):
-    """What it takes to correct chunks and deltas together."""
+    """The reads and writes of correcting chunks and deltas together."""
 
 
 def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_max: int = CHUNKS_MAX) -> int:
@@ -99,7 +99,7 @@ def _add(tx: MergingTransaction, changes: ChunkChanges) -> None:
 
 
 def _parts(changes: ChunkChanges, sizes: Sequence[int]) -> Iterator[ChunkChanges]:
-    """The changes in parts, by how many bytes each of their chunks has."""
+    """Yields the changes in parts, bounded by the bytes of their chunks; `sizes` has those of each chunk."""
     start, together = 0, 0
     for place, size in enumerate(sizes):
         if place > start and together + size > _MERGED_BYTES_MAX:

@@ -10,10 +10,10 @@ from telwerkd.process.monotonic_clock import monotonic
 
 
 class Compacted(NamedTuple):
-    """What a compaction did."""
+    """The result of a compaction."""
 
     moved: int
-    """By how many delta entries fewer there are."""
+    """The number of delta entries moved."""
     seconds: float
     """Without its commit. What that takes, the sync of a slow disk above all, is much the same for a small one, so that
     smaller ones would make it worse; and others wait for it as behind any other transaction."""

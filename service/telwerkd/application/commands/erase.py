@@ -15,22 +15,22 @@ from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 
 class Erased(NamedTuple):
-    """What an erasure removed."""
+    """The result of an erasure."""
 
     events: int
     facts: int
-    """Facts that its events explained: taken out of the counts, or anonymous from now on."""
+    """Facts of its events: removed from the counts, or anonymous from now on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erase(Command[Erased]):
-    """Erases a conversation: its events and its state, and its counts too or the link of these to it."""
+    """Erases a conversation: events and state, and its counts or, if they are kept, their link to it."""
 
     conversation: ConversationId
     keep_counts: bool
     """Whether its counts stay, as anonymous facts."""
     now: Micros = EPOCH
-    """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
+    """The instant of the erasure: queries as of an earlier instant are refused from then on (R-ASOF-4)."""
 
     def run(self, tx: RemovalTransaction) -> Erased:
         """Returns what was erased."""
@@ -66,7 +66,7 @@ def _erase(command: Erase, tx: RemovalTransaction) -> Erased:
 
 
 def _note_lost(tx: AccountWrites, last_time: Micros) -> None:
-    """Says that what a conversation would have by newer rules cannot be counted any more (R-ANEW-7, R-ANEW-9)."""
+    """Records that a conversation's facts by newer rules cannot be counted any more (R-ANEW-7, R-ANEW-9)."""
     account = tx.account()
     known_from = max(account.known_from, Micros(last_time + 1))
     tx.put_rules(account.rules_version, account.rules_target, account.rules_max, known_from)

@@ -28,15 +28,15 @@ _Name = tuple[int, str]
 
 
 class UsesView(WidgetsView, SettingsView, NamesView, ScanView, Pausing, Protocol):
-    """The names and opening hours of an account, and all that can use them."""
+    """Reads names and opening hours of an account, and everything that can use them."""
 
 
 class FreeingTransaction(UsesView, NameWrites, SettingsWrites, Protocol):
-    """The same, and what removes those that nothing uses."""
+    """`UsesView`, and the removal of unused names and opening hours."""
 
 
 class Unused(NamedTuple):
-    """What of an account nothing used at one of its versions."""
+    """The unused names and opening hours at one version of an account."""
 
     version: int
     names: Names
@@ -75,7 +75,7 @@ def _free(unused: Unused | None, tx: FreeingTransaction) -> int | None:
 
 
 def unused_names(view: UsesView) -> Unused:
-    """What nothing uses in a view of an account.
+    """Returns the names and opening hours that nothing uses in a view of an account.
 
     Opening hours are named by versions of settings, and by the events and states that these were resolved for.
     """
@@ -99,7 +99,7 @@ _Counted = tuple[Measure, str, str, str, str, int]
 
 
 def _net_deltas(view: ScanView) -> Counter[_Counted]:
-    """What the deltas add up to. Those that cancel each other out count nothing, and use no name."""
+    """Returns the sums of the deltas. Entries that cancel out count nothing, and use no name."""
     net: Counter[_Counted] = Counter()
     for measure, (value, operator, group, widget, quarter_hour, n) in view.every_delta():
         net[measure, value, operator, group, widget, quarter_hour] += n
@@ -107,7 +107,7 @@ def _net_deltas(view: ScanView) -> Counter[_Counted]:
 
 
 def _uses(view: UsesView, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name | ScheduleId]]:
-    """All uses of names and opening hours, some at a time."""
+    """Yields all uses of names and opening hours, in portions."""
     yield view.counted_names()
     for versions in view.widget_versions().values():
         yield [version.schedule for version in versions]

@@ -1,10 +1,10 @@
-"""The conversations that an account's last transactions have written, kept in memory for the events that follow.
+"""A cache of the conversations that an account's last transactions have written, for the events that follow.
 
-Live traffic brings each event of a conversation in another transaction. What the one before has stored need not be read
-again, as long as nobody else has written to the account since: its version says so.
+In live traffic each event of a conversation comes in another transaction. What the previous one has stored need not be
+read again as long as no other server has written to the account, which its version shows.
 
-What is kept is never changed: a transaction that is not committed leaves nothing behind, and two that are committed in
-one order and end in the other do no harm.
+Cached objects are immutable: a transaction that is not committed has no effect, and two that are committed in one order
+and end in the other do no harm.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,11 +25,11 @@ WEIGHT: Final = 20
 
 
 class HotConversation(NamedTuple):
-    """A conversation as it is stored."""
+    """A conversation as stored."""
 
     row: Conversation
     event_ids: tuple[EventId, ...] | None
-    """All that are in its log; None if that is not known."""
+    """The ids of all events in its log; None if unknown."""
 
     def has_no(self, event_id: EventId) -> bool:
         """Whether the event is certainly not in the log."""

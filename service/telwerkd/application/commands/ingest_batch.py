@@ -42,7 +42,7 @@ _EFFECTS_AT_ONCE = 1_000
 
 
 class IngestTransaction(AdmissionTransaction, FoldingTransaction, NameWrites, Protocol):
-    """What it takes to judge events, to store them and to count them."""
+    """The reads and writes of judging, storing and counting events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _ingest(command: IngestBatch, tx: IngestTransaction) -> list[list[Postponabl
 
 
 def _revised(counting: "_Counting", batch: Sequence[Submitted], outcomes: Sequence[Postponable]) -> list[Postponable]:
-    """The outcomes, with what was found out only when the conversations were advanced."""
+    """Returns the verdicts with postponements (None) and refusals that were found when conversations were advanced."""
     return [
         None
         if submitted.conversation in counting.postponed
@@ -110,22 +110,22 @@ def _revised(counting: "_Counting", batch: Sequence[Submitted], outcomes: Sequen
 
 
 class _Next(NamedTuple):
-    """A conversation's next state, and the effects that go and come with it."""
+    """A conversation's next state, and the effects to subtract and to add."""
 
     state: State
     gone: Sequence[Effect]
     come: Sequence[Effect]
     held: int
-    """Pre-chat answers that ever were held back, as far as is known."""
+    """The number of pre-chat answers held back at any time, as far as known."""
 
     @property
     def pending(self) -> int:
-        """How much of what waits for other events it keeps."""
+        """The number of facts held back, or of awaited events, whichever is larger."""
         return max(self.held, len(self.state.held), len(self.state.awaited))
 
 
 class _Counting:
-    """Advances the conversations of a transaction, and sums up what that changes."""
+    """Advances the conversations of a transaction, and sums up the changes of facts."""
 
     def __init__(self, tx: IngestTransaction, limits: IngestLimits, refolded_events_max: int) -> None:
         self._tx = tx
@@ -143,7 +143,7 @@ class _Counting:
     def advance(
         self, conversation: ConversationId, before: Conversation | None, events: list[Event]
     ) -> Conversation | None:
-        """The conversation with `events` added; None if it does not change. Refused events are taken out of them."""
+        """Returns the conversation with `events` added; None if it does not change. Removes refused events of them."""
         self._pause(len(events))
         times = [event.occur_time for event in events]
         # Each later than the one before, as most batches are, they are in order.
@@ -181,7 +181,7 @@ class _Counting:
             self._tx.pause()
 
     def _log(self, conversation: ConversationId, before: Conversation) -> list[Event] | None:
-        """The conversation's log; None if this transaction has read enough."""
+        """Returns the conversation's log; None if this transaction has reached its limit of events to refold."""
         if before.events == 0:
             return []
         size = before.events if before.events is not None else self._tx.event_count(conversation)
@@ -194,7 +194,7 @@ class _Counting:
     def _folded(
         self, conversation: ConversationId, before: Conversation, log: list[Event], events: list[Event]
     ) -> _Next:
-        """The state with `events`, less those that are refused because too much would wait for other events."""
+        """Returns the state with `events` folded in; refuses those that exceed `conversation_pending_max`."""
         most = self._limits.conversation_pending_max
         earlier = self._fold(before.base, log)
         after = self._fold(before.base, [*log, *events])
@@ -223,7 +223,7 @@ class _Counting:
 
 
 def _stepped(state: State, events: Sequence[Event], now: Micros) -> _Next | None:
-    """The state with `events`, which are sorted, stepped onto it; None if one of them does not follow."""
+    """Returns the state after stepping through sorted `events`; None if one of them does not follow the state."""
     if not follows(state, events):
         return None
     state, effects = run(state, events)
@@ -233,7 +233,7 @@ def _stepped(state: State, events: Sequence[Event], now: Micros) -> _Next | None
 
 
 def _beyond(events: Sequence[Event], room: int) -> list[Event]:
-    """The events that make others wait, or wait themselves, from the first on that does not fit into `room`."""
+    """Returns the events that add pending facts or retractions, from the first on that does not fit into `room`."""
     beyond: list[Event] = []
     for event in events:
         if not isinstance(event.kind, PreChatSurveyCompleted | Retracted):

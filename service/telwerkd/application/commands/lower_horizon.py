@@ -1,4 +1,4 @@
-"""Taking an account's horizon back, as after a purge by a clock that was wrong."""
+"""Moving an account's horizon back, as after a purge with a wrong clock."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -9,21 +9,21 @@ from telwerkd.domain.ids import Micros
 
 
 class Horizon(NamedTuple):
-    """An account's horizon, and how far it can be taken back."""
+    """An account's horizon, and how far it can be moved back."""
 
     instant: Micros
     """Events before it are refused. 0: none are."""
     floor: Micros
-    """The earliest instant that it can be taken back to: everything that was purged lies before it."""
+    """The earliest possible horizon: all purged events lie before it."""
 
 
 class HorizonTransaction(ScanView, RetentionPort, Protocol):
-    """What it takes to find how far the horizon can be moved, and to move it."""
+    """The reads and writes of moving the horizon back."""
 
 
 @dataclass(frozen=True, slots=True)
 class LowerHorizon(Command[Horizon]):
-    """Takes an account's horizon back to an instant. What was purged stays purged and counted, and is still refused."""
+    """Moves an account's horizon back to an instant. Purged events stay purged and counted, and are still refused."""
 
     instant: Micros
 

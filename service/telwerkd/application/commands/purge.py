@@ -18,13 +18,13 @@ from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 
 class PurgeStep(NamedTuple):
-    """What one transaction of a purge did."""
+    """The result of one transaction of a purge."""
 
     events: int
     last: ConversationId | None
-    """The last conversation looked at; None if there are no more."""
+    """The last conversation examined; None if there are no more."""
     seconds: float
-    """How long it took."""
+    """The duration of the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _purge_some(command: Purge, tx: RemovalTransaction) -> PurgeStep:
 def _purged(
     tx: OpeningHoursView, row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
 ) -> tuple[Conversation, Deltas]:
-    """A conversation without its old events, and the facts of theirs that are final."""
+    """Returns a conversation without its old events, and their final facts."""
     base, final = _base(tx, row.base, log, old, horizon)
     rest = [event for event in log if event.occur_time >= horizon]
     state = _check_unchanged(tx, row.base, log, base, rest, final, now)
@@ -91,10 +91,10 @@ def _purged(
 def _base(
     tx: OpeningHoursView, base: State, log: list[Event], old: list[Event], horizon: Micros
 ) -> tuple[State, Deltas]:
-    """The state that the old events lead to, and the facts that are final there.
+    """Returns the base state of the old events, and their final facts.
 
-    Retractions act across the horizon: one that stays takes a purged event back, now and for good; what a purged one
-    takes back is awaited, whether it is in the log or still to come.
+    Retractions act across the horizon: a remaining one takes a purged event back, now and for good; an event that a
+    purged one takes back is awaited, whether it is in the log or has not arrived.
     """
     gone = taken_back(log, base.awaited)
     ids = {event.event_id for event in old}
@@ -111,9 +111,9 @@ def _base(
 def _check_unchanged(
     tx: OpeningHoursView, base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
 ) -> State:
-    """The state that is left, if the law of retention holds for this conversation.
+    """Returns the state after the purge; raises AssertionError if counts would change (R-KEEP-1).
 
-    A purge that broke it would be found out too late to be undone.
+    A purge that broke the law could not be undone later.
     """
     before = Deltas.sum_of(tx.opening_hours, (fold(base, log, now)[1], 1))
     state, effects = fold(new_base, rest, now)

@@ -1,4 +1,4 @@
-"""Reading an account's row behind all that is on its way to the database."""
+"""Reading an account's row after all writes that are pending before it."""
 
 from dataclasses import dataclass
 

@@ -1,9 +1,9 @@
-"""Counting an account's conversations anew, by another version of the rules, in transactions of bounded size.
+"""Recounting an account's conversations by another version of the rules, in transactions of bounded size.
 
-`AimAtRules` says by which. From then on new conversations begin with it, and `Recount` brings the others to it, some at
-a time, while events keep coming: what one is counted by stands in its own state, so that nothing is taken back that was
-not counted. `EndRecount` finds that none is left, and says so. Each may be stopped after any transaction, and begun
-again.
+`AimAtRules` sets the target version. From then on new conversations begin with it, and `Recount` brings the others to
+it, some at a time, during ingest: a conversation's state has the version that it is counted by, so that only counted
+facts are taken back. `EndRecount` checks that none is left, and records the end. Each may be interrupted after any
+transaction, and started again.
 """
 
 import enum
@@ -41,21 +41,21 @@ REMOVED_CHUNKS_MAX = 500
 
 
 class RecountTransaction(FoldingTransaction, WidgetsView, RecountPort, Protocol):
-    """What it takes to fold conversations by other rules, and to count the difference."""
+    """The reads and writes of folding conversations by other rules, and counting the differences."""
 
 
 class EndingTransaction(AccountWrites, RecountPort, BaseFactWrites, CorrectingTransaction, Protocol):
-    """What it takes to find out whether all is counted by one version of the rules, and to take base facts out."""
+    """The reads and writes of checking that a recount is complete, and of removing base facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class AimAtRules(Command[Account]):
-    """Says by which version of the rules an account is to be counted."""
+    """Sets the version of the rules by which an account is to be counted."""
 
     rules_max: int | None = None
-    """The newest that it wants; None: the newest there is."""
+    """The newest version that the account wants; None: the newest of the program."""
     is_wish: bool = False
-    """Whether `rules_max` is what the account wants from now on; else what it wanted before holds."""
+    """Whether `rules_max` is set; else the account's earlier one is kept."""
 
     def run(self, tx: AccountWrites) -> Account:
         """Returns the account as it is then."""
@@ -70,17 +70,17 @@ class AimAtRules(Command[Account]):
 
 
 class Recounted(NamedTuple):
-    """What one transaction counted anew."""
+    """The result of one transaction of a recount."""
 
     conversations: int
     last: ConversationId | None
-    """The last one; None if there are no more."""
+    """The last conversation; None if there are no more."""
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Recount(Command[Recounted]):
-    """Counts some of an account's conversations anew, by the version of the rules that it is brought to."""
+    """Recounts some of an account's conversations by its target version of the rules."""
 
     after: ConversationId
     """Conversations up to this one are counted by it already."""
@@ -123,9 +123,9 @@ def _recount(command: Recount, tx: RecountTransaction) -> Recounted:
 
 
 def _with_schedules(tx: RecountPort, conversation: ConversationId, log: list[Event], widgets: Widgets) -> list[Event]:
-    """The log with the opening hours that hold for its older events, accepted before there were any (R-SERVICE-2).
+    """Returns the log with opening hours added to events that were accepted before there were any (R-SERVICE-2).
 
-    Those that an event has it keeps.
+    An event that has opening hours keeps them.
     """
     older = tx.unmarked_events(conversation)
     changed = {
@@ -144,7 +144,7 @@ def _lost_until(base: State) -> Micros:
 
 
 class Left(enum.Enum):
-    """What is left to do until an account is wholly counted by one version of the rules."""
+    """What remains to be done in a recount of an account."""
 
     NOTHING = "nothing"
     CONVERSATIONS = "conversations that are counted by another"
@@ -153,15 +153,15 @@ class Left(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class EndRecount(Command[Left]):
-    """Says that an account is wholly counted by the version of the rules that it was brought to, if it is.
+    """Records that an account is completely counted by its target version of the rules, if it is.
 
-    Before, what is left of KPIs that this version does not have is removed: facts that no event explains any more.
+    First, base facts of KPIs that this version does not have are removed, a bounded number at a time.
     """
 
     chunks_max: int = REMOVED_CHUNKS_MAX
 
     def run(self, tx: EndingTransaction) -> Left:
-        """Returns what is left to do before it can be said."""
+        """Returns what remains to be done; records the end if nothing does."""
         account = tx.account()
         target = account.rules_target
         if tx.counted_otherwise(target, ConversationId(""), 1):

@@ -1,4 +1,4 @@
-"""Making the counters and states of an account what its log says."""
+"""Correcting the counters and states of an account by its log."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ from telwerkd.domain.ids import ConversationId, Micros
 class RepairTransaction(
     AccountWrites, LogView, NameWrites, ConversationsPort, RepairPort, CorrectingTransaction, Protocol
 ):
-    """What it takes to mend all that follows from the log."""
+    """The reads and writes of repairing everything that is derived from the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair(Command[None]):
-    """Makes counters and states what the log says, as far as it can be read.
+    """Corrects counters and states by the log, as far as it is readable.
 
-    The corrections are added to the counters as they are by then: they are linear, so what was counted meanwhile stays
+    The corrections are added to the counters as they are by then: they are linear, so events counted meanwhile stay
     counted.
     """
 
     states: Sequence[ConversationId]
-    """Conversations whose row is not what the fold of their log makes it."""
+    """Conversations whose row differs from the fold of their log."""
     damages: Sequence[Damage]
     corrections: Mapping[ChunkKey, Slots]
-    """By how much counters differ."""
+    """The numbers to add to the counters."""
     sources_damaged: bool
     """Whether something cannot be read that follows from nothing else."""
     names: Sequence[tuple[int, str]]
@@ -77,7 +77,7 @@ def _repair(command: Repair, tx: RepairTransaction) -> None:
 
 
 def _repaired(row: Conversation | None, log: list[Event], high_water: Micros, new: State) -> Conversation:
-    """The row as its log makes it; `None` is a row that was lost: it begins with the state `new`."""
+    """Returns the row by its log; a lost row (None) is rebuilt from the state `new`."""
     times = [event.occur_time for event in log]
     row = row or Conversation.begun(new, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)

@@ -11,17 +11,17 @@ _READ_AT_ONCE = 1_000
 
 
 class NamesSet(NamedTuple):
-    """What became of names."""
+    """The result of setting names."""
 
     set: int
-    """How many were not there, or were different."""
+    """The number of names that were added or changed."""
     removed: int
     excess: int = 0
-    """How many names the account would have, if those are too many; then nothing was changed."""
+    """The number of names that the account would have, if it exceeds the limit; then nothing was changed."""
 
 
 class NamingTransaction(AccountWrites, DisplayNamesView, DisplayNameWrites, Protocol):
-    """What it takes to change display names, and to tell readers of it."""
+    """The reads and writes of changing display names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SetDisplayNames(Command[NamesSet]):
     """Removes every other name."""
 
     def run(self, tx: NamingTransaction) -> NamesSet:
-        """Returns what has changed; where something has, watches and kept answers are told of it."""
+        """Returns what has changed; after a change, raises the account's version, so that watches and caches see it."""
         before = _all(tx) if self.replaces_all else tx.display_names_of(self.names.keys())
         wanted = {key: name for key, name in self.names.items() if name}
         new = {key: name for key, name in wanted.items() if before.get(key) != name}

@@ -1,4 +1,4 @@
-"""Setting what an account, or a widget of it, has of its own."""
+"""Setting the time zone, opening hours and widgets' settings of an account."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from telwerkd.domain.time.opening_hours import Schedule
 
 
 class SettingsTransaction(AccountWrites, SettingsView, SettingsWrites, Protocol):
-    """What it takes to set a widget's settings within a bound on the account's, and to tell readers of it."""
+    """The reads and writes of setting a widget's settings, within a limit on the account's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Counting what follows from response timers that have passed, in transactions of bounded size."""
+"""Settling response timers that have passed, in transactions of bounded size."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -20,12 +20,12 @@ TIES_MAX = 2_000
 
 
 class SettlingTransaction(AccountWrites, ConversationsPort, TimersPort, Pausing, Protocol):
-    """What it takes to settle response timers, and to count what follows."""
+    """The reads and writes of settling response timers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettleTimers(Command[int]):
-    """Counts an account's limits that are due by an instant, as far as one bounded transaction goes."""
+    """Counts an account's limits that are due by an instant, up to the size of one transaction."""
 
     now: Micros
     conversations_max: int = SETTLED_MAX
@@ -64,10 +64,10 @@ def _settle(command: SettleTimers, tx: SettlingTransaction) -> int:
 
 
 def _count_ties(until: Micros, tx: SettlingTransaction) -> None:
-    """Counts limits that are due at one instant and cannot be divided, and leaves their rows for later transactions.
+    """Counts limits that are due at the same instant in one transaction, and leaves their rows for later ones.
 
-    The high-water mark says of an instant that all of its limits are counted. To read the states takes a tenth of what
-    it takes to write them.
+    The high-water mark requires that all limits of an instant are counted together. To read the states takes a tenth of
+    the time to write them.
     """
     deltas = Deltas()
     for number, state in enumerate(tx.due_states(until), 1):

@@ -1,1 +1,1 @@
-"""From valid events to a transaction: who waits, what is stored, and its verdicts."""
+"""From valid events to a transaction: queueing, group commit, and verdicts."""

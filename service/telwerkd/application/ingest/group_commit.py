@@ -1,8 +1,8 @@
-"""Group commit: batches of all calls that arrive while a transaction runs go into the next ones.
+"""Group commit: batches that arrive while a transaction runs are stored together by the next ones.
 
-Where the database takes several transactions at once, each is of one account, and an account waits only for itself.
-Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
-`telwerkd.application.commands.ingest_batch` stores and counts them.
+Where the database allows several write transactions at once, each is of one account, and accounts do not wait for each
+other. `telwerkd.application.ingest.waiting_room` schedules the events; `telwerkd.application.commands.ingest_batch`
+stores and counts them.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _REJECTED = "rejected"
 
 
 def _unknown() -> Micros:
-    """No clock: what was accepted before says when, as far as anything does."""
+    """Returns the instant of acceptance without a clock: 0, so that the account's latest one is used."""
     return Micros(0)
 
 
@@ -44,7 +44,7 @@ class IngestFigures:
     """Events by verdict, and the transactions that they go into. For the event loop's thread only."""
 
     def __init__(self, limits: LimitCounts | None = None, accounts_max: int = 0) -> None:
-        """So many accounts have counts of their own."""
+        """`accounts_max` accounts have counts of their own; further ones share one."""
         self.limits = limits or LimitCounts()
         self.by_account = CappedCounts(accounts_max)
         self.verdicts = Counter[Labels]({(verdict.value, ""): 0 for verdict in Verdict})
@@ -52,7 +52,7 @@ class IngestFigures:
         self.transaction_events = Histogram(SIZES)
 
     def judged(self, account: AccountId, outcomes: Sequence[Postponable]) -> None:
-        """Counts what became of some of an account's events, those that were postponed left out."""
+        """Counts the verdicts on an account's events; postponed events are not counted."""
         accepted = outcomes.count(_ACCEPTED)
         if accepted:
             self._count(account, (_ACCEPTED.value, ""), accepted)
@@ -88,9 +88,9 @@ class Ingest:
         figures: IngestFigures | None = None,
         now: Callable[[], Micros] = _unknown,
     ) -> None:
-        """`names_exhausted` is told of accounts whose events bring more names than they may, `committed` of commits.
+        """`names_exhausted` is called with accounts that reach their limit of names, `committed` after commits.
 
-        The events of callers that have gone count to `budget`, if there is one. `now` says when events are accepted.
+        Events of cancelled callers count towards `budget`, if given. `now` returns the instant of acceptance.
         """
         self._budget = budget
         self._names_exhausted = names_exhausted
@@ -108,7 +108,7 @@ class Ingest:
         self._dead = False
 
     def use(self, limits: IngestLimits) -> None:
-        """Goes by other limits from the next batch and the next transaction on."""
+        """Sets the limits from the next batch and the next transaction on."""
         self._limits = limits
         self._waiting.use(limits)
 
@@ -158,10 +158,10 @@ class Ingest:
                 batch.withdraw()
 
     async def run(self) -> None:
-        """Commits what is submitted until `close`.
+        """Commits submitted batches until `close`.
 
-        However it ends, nobody is left waiting: what is not answered by a transaction that runs by then is answered
-        with UNAVAILABLE, and nothing more is accepted.
+        However it ends, no caller is left waiting: batches that no running transaction answers fail with UNAVAILABLE,
+        and no more are accepted.
         """
         try:
             await self._commit_until_closed()
@@ -183,17 +183,17 @@ class Ingest:
             task.add_done_callback(self._committed)
 
     def close(self) -> None:
-        """Accepts no more; `run` ends when what was submitted is stored."""
+        """Stops accepting batches; `run` ends once all submitted ones are stored."""
         self._closing = True
         self._wake.set()
 
     @property
     def unstored_events(self) -> int:
-        """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
+        """The number of submitted events without a verdict, those of cancelled callers included."""
         return self._waiting.events + sum(len(part.places) for parts in self._committing.values() for part in parts)
 
     def oldest_seconds(self, now: float) -> float:
-        """How long the oldest batch waits to be answered, at an instant of `monotonic`; 0 where none does."""
+        """Returns the age in seconds of the oldest unanswered batch at `now`, of `monotonic`; 0 without any."""
         return now - min((batch.since for batch in self._unanswered), default=now)
 
     def _committed(self, task: asyncio.Task[None]) -> None:
@@ -206,7 +206,7 @@ class Ingest:
             self._fail_the_rest()
 
     def _fail_the_rest(self) -> None:
-        """Once no transaction runs any more, nothing can answer those that are not answered yet."""
+        """Fails all unanswered batches, once no transaction runs that could answer them."""
         if not self._committing:
             for batch in list(self._unanswered):
                 batch.fail(_stopping())
@@ -217,7 +217,7 @@ class Ingest:
             part.batch.fail(error)
 
     def _take(self) -> list[BatchSlice]:
-        """What goes into the next transaction; nothing if none can begin now."""
+        """Takes the slices for the next transaction; none if no transaction may begin now."""
         if len(self._committing) >= self._scheduling.writes_at_once:
             return []
         busy = set[AccountId]()
@@ -276,7 +276,7 @@ class Ingest:
                     self._waiting.put_back(part.batch)
 
     def _seconds_max(self, accounts: int) -> float:
-        """How long each account's part of a transaction may count."""
+        """Returns the time limit of each account's part of a transaction, in seconds."""
         if self._scheduling.merges_accounts and self._waiting.is_shared:
             return _STOP_TIMES * self._limits.transaction_shared_seconds_max / accounts
         return inf

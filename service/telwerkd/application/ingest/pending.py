@@ -1,4 +1,4 @@
-"""A batch of events from its call to its answer, through as many transactions as it takes."""
+"""A pending batch, from its call to its verdicts, over one or several transactions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Pending:
-    """A batch until all of its events are answered."""
+    """A batch whose events do not all have verdicts yet."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class Pending:
         return 0 < len(self._waiting) < len(self._events)
 
     def take(self, room: int) -> "BatchSlice":
-        """Its next events, up to a weight of `room`, but at least one. What was postponed comes first.
+        """Takes the batch's next events, up to a weight of `room`, at least one; postponed ones come first.
 
-        Where not all fit, they go by conversation: one that is folded again is so once, not for each of its events.
+        If not all fit, they are taken by conversation, so that one that must be folded again is so only once.
         """
         count = self._count(self._waiting, room)
         if count < len(self._waiting) and isinstance(self._waiting, range):
@@ -79,7 +79,7 @@ class Pending:
         return BatchSlice(self, places, self._weight(places))
 
     def events_at(self, places: Sequence[int]) -> Batch:
-        """Some of its events, which are not answered yet."""
+        """Returns the events at some indexes, without those that have verdicts."""
         if isinstance(places, range):
             some = self._events[places.start : places.stop]
         else:
@@ -87,9 +87,9 @@ class Pending:
         return Batch(event for event in some if event is not None)
 
     def answer(self, places: Sequence[int], outcomes: Sequence[Postponable]) -> bool:
-        """Notes what became of some of its events; the call is answered once that is known of all.
+        """Records the verdicts on some of the events; the call is answered once all have one.
 
-        Gives whether some are postponed: they wait again.
+        Returns whether some were postponed and wait again.
         """
         postponed: list[int] = []
         for place, outcome in zip(places, outcomes, strict=True):
@@ -110,23 +110,23 @@ class Pending:
         return bool(postponed)
 
     def let_go(self) -> None:
-        """Lets go of its events, and then of what is reserved for them."""
+        """Releases the events gradually, and then their reserved memory."""
         if self.waits is not None:
             self.waits.end()
         free_gradually(self._events, self.release)
 
     def fail(self, error: Exception) -> None:
-        """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
+        """Answers the call with an error. Events already stored stay so: a resend gets duplicates."""
         self.failed = True
         self.let_go()
         if not self.verdicts.done():
             self.verdicts.set_exception(error)
 
     def count_in(self, budget: MemoryBudget) -> None:
-        """Counts the events of a small call whose caller has gone: there may be more of these than calls.
+        """Reserves memory for the events of a small cancelled call: there may be more of these than open calls.
 
         Raises:
-            UnavailableError: OVERLOADED, they do not fit beside what else is counted.
+            UnavailableError: OVERLOADED, there is not enough memory left.
         """
         is_over = self.failed or not self._unanswered  # in the same turn of the loop in which its caller went
         if self._memory is None and not is_over:
@@ -135,12 +135,12 @@ class Pending:
             self._memory = budget.reserve(held_bytes(held) + texts, "what a caller left")
 
     def withdraw(self) -> None:
-        """Lets nothing of it wait again. What is in a transaction may be stored."""
+        """Drops the batch's waiting events. Those in a running transaction may still be stored."""
         self.failed = True
         self.let_go()
 
     def release(self) -> None:
-        """Says that its events are not held any more. Safe to repeat."""
+        """Releases the reserved memory. Idempotent."""
         if self._memory is not None:
             self._memory.release()
 
@@ -170,7 +170,7 @@ class Pending:
 
 
 class BatchSlice(NamedTuple):
-    """Those events of a batch that go into one transaction."""
+    """The events of a batch for one transaction."""
 
     batch: Pending
     places: Sequence[int]

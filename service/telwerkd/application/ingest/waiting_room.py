@@ -1,9 +1,9 @@
-"""The waiting room of `telwerkd.application.ingest.group_commit`: whose events go into the next transaction.
+"""The queue of `telwerkd.application.ingest.group_commit`: selects the events of the next transaction.
 
-Accounts take turns. A transaction has room for a bounded weight, of which every waiting account gets an equal part
-first, and then, in turn, what the others leave over. Where the parts would be small, so many accounts come that theirs
-are not, and the others are in the next transaction. A batch may be split over several transactions; it is answered when
-all of it is stored. No account may use the whole room.
+Accounts take turns (round robin). A transaction has a bounded weight, of which every waiting account gets an equal part
+first, and then, in turn, what the others leave over. If the parts would be too small, fewer accounts take part, and the
+others are in the next transaction. A batch may be split over several transactions; it is answered when all of it is
+stored. No account may use the whole queue.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ _FEW_EVENTS_MAX = 25
 
 
 class WaitingRoom:
-    """The batches that wait for a transaction."""
+    """The queue of batches that wait for a transaction, by account."""
 
     def __init__(self, limits: IngestLimits) -> None:
         self._limits = limits
@@ -46,7 +46,7 @@ class WaitingRoom:
         return bool(self._batches)
 
     def use(self, limits: IngestLimits) -> None:
-        """Goes by other limits. What waits already stays, also where there is too much of it now."""
+        """Sets the limits. Batches already waiting stay, even above a lower limit."""
         self._limits = limits
         self._shared_room = limits.transaction_shared_events_max
 
@@ -64,10 +64,10 @@ class WaitingRoom:
         return self._senders.is_shared
 
     def note(self, *, is_long: bool) -> None:
-        """Adapts how much accounts that share a transaction get into it: less after one that took too long, else more.
+        """Adapts the weight of shared transactions: halved after one that took too long, else raised by a quarter.
 
-        Also after one of an account that was alone: so whoever comes beside it begins with what was found bearable.
-        Events that a transaction does not get to have been sent and looked up in vain, so fewer are sent next time.
+        Transactions of a single account count too, so that a second account begins with an adapted weight. Events that
+        a transaction does not get to were sent and looked up in vain, so fewer are sent next time.
         """
         most = self._limits.transaction_shared_events_max
         if is_long:
@@ -76,18 +76,18 @@ class WaitingRoom:
             self._shared_room = min(most, self._shared_room + self._shared_room // 4 + 1)
 
     def worked(self, parts: Sequence[BatchSlice], seconds: float) -> None:
-        """Notes a transaction that is over: its accounts let others have the writer, by what they brought into it."""
+        """Charges a finished transaction's time to its accounts' throttle, by the weight of their events."""
         weight = sum(part.weight for part in parts)
         for account in {part.batch.account for part in parts}:
             own = sum(part.weight for part in parts if part.batch.account == account)
             self._throttle.worked(account, seconds * own / max(1, weight))
 
     def add(self, batch: Pending) -> None:
-        """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.
+        """Queues a batch. One larger than the whole queue is admitted if it is empty, one larger than a share if alone.
 
         Raises:
-            UnavailableError: the room is full.
-            QuotaExceededError: the account's share of it is.
+            UnavailableError: the queue is full.
+            QuotaExceededError: the account's share of the queue is full.
         """
         weight, limits = batch.waiting_weight, self._limits
         if self.weight and self.weight + weight > limits.waiting_events_max:
@@ -103,7 +103,7 @@ class WaitingRoom:
         self._weigh(batch.account, weight)
 
     def put_back(self, batch: Pending) -> None:
-        """Lets what a transaction postponed wait again, before the account's other batches."""
+        """Queues the postponed events of a batch again, before the account's other batches."""
         batches = self._batches.setdefault(batch.account, deque())
         if batch not in batches:
             batches.appendleft(batch)
@@ -111,7 +111,7 @@ class WaitingRoom:
         self.weight = sum(self._weights.values())
 
     def discard(self, batch: Pending) -> None:
-        """Forgets what still waits of a batch that failed."""
+        """Removes a failed batch from the queue."""
         batches = self._batches.get(batch.account)
         if batches and batch in batches:
             batches.remove(batch)
@@ -119,7 +119,7 @@ class WaitingRoom:
             self._forget_if_idle(batch.account)
 
     def clear(self) -> list[Pending]:
-        """Lets nothing wait any more; returns what waited."""
+        """Empties the queue, and returns its batches."""
         waiting = [batch for batches in self._batches.values() for batch in batches]
         self._batches.clear()
         self._weights.clear()
@@ -127,7 +127,7 @@ class WaitingRoom:
         return waiting
 
     def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[BatchSlice]:
-        """What goes into the next transaction: of one account, unless accounts are merged."""
+        """Takes the slices for the next transaction: of one account, unless accounts are merged."""
         accounts = [account for account in self._batches if account not in busy]
         accounts = self._in_turn(accounts) if merges_accounts else accounts[:1]
         room = self._limits.transaction_events_max
@@ -154,9 +154,9 @@ class WaitingRoom:
         return parts
 
     def _in_turn(self, accounts: list[AccountId]) -> list[AccountId]:
-        """Those whose turn it is: none that rests, and every other time none that brings more events than a few.
+        """Returns the accounts of this turn: none that is throttled; every other time only those with few events.
 
-        Else who brings one event would wait for what is done with those of others.
+        Otherwise an account with one event would always wait for the processing of the others' many.
         """
         # Looked at once: a rest that is over in between would be none to wait for, and nothing to take.
         left_seconds = {account: self._throttle.left_seconds(account) for account in accounts}
@@ -167,11 +167,11 @@ class WaitingRoom:
         return few if self._few_were_first else accounts
 
     def _brings_few(self, account: AccountId) -> bool:
-        """The rest of a batch that was divided is none: it would only make one transaction more."""
+        """Whether an account has few events. The rest of a divided batch does not count as few."""
         return self._weights[account] <= _FEW_EVENTS_MAX and not self._batches[account][0].is_divided
 
     def _take_of(self, account: AccountId, room: int) -> list[BatchSlice]:
-        """The account's next events, at least one; the others wait for its next turn."""
+        """Takes the account's next events, up to a weight of `room`, at least one."""
         batches, parts = self._batches[account], list[BatchSlice]()
         while batches and (room > 0 or not parts):
             if parts and batches[0].next_weight > room:

@@ -1,7 +1,7 @@
-"""What the application needs from storage.
+"""The ports of the application to storage.
 
-What reads is a function of a view of an account. What writes is a command (`telwerkd.application.commands`), whose
-`run` gets a transaction: the store runs it where its database driver lives, commits, and only then returns its result.
+A read is a function of a view of an account. A write is a command (`telwerkd.application.commands`), whose `run` gets a
+transaction: the store runs it in its driver's thread, process or greenlet, commits, and only then returns its result.
 
 Each role has a Protocol, in the module of its name; who needs one takes no more than that, who needs several composes
 them beside itself. `transaction` has what several users share, and all of them together, which is what stores hand out:

@@ -1,4 +1,4 @@
-"""An account's own row."""
+"""The port of an account's row."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class AccountView(Protocol):
     """What is read of an account itself."""
 
     def account(self) -> Account:
-        """The account's row; version 0 if nothing was ever stored."""
+        """Returns the account's row; version 0 if nothing was ever stored."""
 
 
 class AccountWrites(AccountView, Protocol):
@@ -26,10 +26,10 @@ class AccountWrites(AccountView, Protocol):
         """Sets the versions of the rules that the account is counted by, see `Account`."""
 
     def note_removed(self, instant: Micros) -> None:
-        """Says that something was purged or erased at an instant, which is not before any that was said."""
+        """Records the instant of a purge or erasure; an earlier instant than the recorded one is ignored."""
 
     def bump_version(self, accepted: Micros | None = None) -> None:
-        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version.
+        """Raises the account's version. To be called before `add_deltas`, which is filed under the new version.
 
-        Where events were accepted, also when: not before any instant that was said.
+        `accepted` is the instant at which events were accepted, if any were; it never runs backwards.
         """

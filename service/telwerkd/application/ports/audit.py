@@ -1,4 +1,4 @@
-"""Finding and mending what is damaged."""
+"""The ports of audit and repair."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
@@ -9,7 +9,7 @@ from telwerkd.domain.ids import ConversationId
 
 
 class AuditView(Protocol):
-    """What an audit alone reads, beside all that `ScanView` does."""
+    """The reads of an audit beside `ScanView`."""
 
     def check_settings(self, damaged: Report) -> None:
         """Reads every version of every widget's settings, only to tell of what is damaged."""
@@ -18,17 +18,17 @@ class AuditView(Protocol):
         """Reads display names and what is left of erased conversations, only to tell of what is damaged."""
 
     def every_name(self, damaged: Report) -> Iterator[tuple[int, str]]:
-        """All distinct names, each after its family."""
+        """Yields all distinct names, each after its family."""
 
     def every_chunk_version(self, damaged: Report) -> Iterator[tuple[Measure, int]]:
-        """Measure and number of every chunk that has a version."""
+        """Yields measure and number of every chunk that has a version."""
 
 
 class RepairPort(Protocol):
-    """What a repair needs beside what others write."""
+    """The writes of a repair that no other command has."""
 
     def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
-        """Those of the conversations whose row is readable as far as their log does not give it."""
+        """Returns those conversations whose rows are readable in every column that their log cannot restore."""
 
     def discard(self, damages: Iterable[Damage]) -> None:
         """Removes damaged rows of what follows from others: counters, deltas, names and chunks' versions.
@@ -37,4 +37,4 @@ class RepairPort(Protocol):
         """
 
     def renew_chunk_versions(self, chunks: Iterable[tuple[Measure, int]]) -> None:
-        """Gives chunks, by measure and number, a version that none of them ever had."""
+        """Gives chunks, by measure and number, a version that none of them ever had, so that caches of them expire."""

@@ -1,4 +1,4 @@
-"""The facts that no event explains any more: those of purged events, and of erased conversations whose counts stay."""
+"""The port of base facts: those of purged events, and of erased conversations whose counts are kept."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -9,23 +9,23 @@ from telwerkd.domain.counting.measures import Measure
 
 
 class BaseFactsView(Protocol):
-    """What is read of them."""
+    """Reads base facts."""
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
         """The facts of a measure that no event explains any more, uncut."""
 
 
 class BaseFactWrites(Protocol):
-    """What adds to them and takes of them, by key."""
+    """Reads and writes chunks of base facts by key."""
 
     def base_chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
-        """As `chunk_bytes`, of the facts that no event explains any more."""
+        """Returns the sizes of chunks of base facts, as `chunk_bytes`."""
 
     def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
-        """As `chunks`, of the facts that no event explains any more."""
+        """Returns the cells of chunks of base facts, as `chunks`."""
 
     def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
-        """As `put_chunks`, of the facts that no event explains any more."""
+        """Stores chunks of base facts, as `put_chunks`."""
 
     def take_base_chunks(self, measures: Collection[Measure], limit: int) -> list[tuple[Measure, StoredChunk]]:
         """Removes at most `limit` chunks of the facts of measures that no event explains any more, and returns them."""

@@ -1,4 +1,4 @@
-"""Conversations and their events by key, and what they count."""
+"""The port of conversations and events by key, and of delta entries."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -10,19 +10,19 @@ from telwerkd.domain.ids import ConversationId
 
 
 class ConversationsPort(Protocol):
-    """What is read and written by whoever counts conversations, anew or further."""
+    """The reads and writes of every command that counts conversations."""
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
-        """Those of the conversations that are stored."""
+        """Returns those conversations of these ids that are stored."""
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
-        """Those of the conversations that were erased."""
+        """Returns those of these ids whose conversations were erased."""
 
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
-        """Those of the events that are in the log."""
+        """Returns those events of these keys that are in the log."""
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
         """Stores conversations; where a limit runs, with its instant."""
 
     def add_deltas(self, changes: Deltas) -> None:
-        """Counts: the next query sees it, and `compact` moves it into chunks later."""
+        """Files delta entries. Queries add them at once; `compact` moves them into chunks later."""

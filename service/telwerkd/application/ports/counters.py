@@ -1,4 +1,4 @@
-"""The counters: chunks, and the deltas that are not in them yet."""
+"""The port of counters: chunks, and the delta entries that are not in them yet."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ from telwerkd.domain.counting.measures import Measure
 
 
 class CountersView(Protocol):
-    """What is read of the counters for answers."""
+    """The reads of queries."""
 
     def cells(self, selector: ChunkSelector, /) -> list[StoredChunk]:
-        """The chunks that a selector names."""
+        """Returns the stored chunks of a selector."""
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int, /) -> dict[int, int]:
         """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""
@@ -22,20 +22,20 @@ class CountersView(Protocol):
         """How many transactions filed what `deltas` gives, and how many entries it has. None of them is read for it."""
 
     def deltas(self, measure: Measure) -> DeltaEntries:
-        """What is counted of a measure but not yet in its chunks."""
+        """Returns the delta entries of a measure."""
 
 
 class CounterWrites(Protocol):
-    """What compaction and corrections read and write of the counters, by key."""
+    """The reads and writes of compaction and corrections, by key."""
 
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
-        """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
+        """Returns version and number of entries of the oldest delta rows of a measure."""
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
-        """Replaces what `deltas_until` gives by pieces, at most as many as the version, to be read first."""
+        """Replaces the rows of `deltas_until` by pieces, at most as many as the version, which are read first."""
 
     def remove_deltas(self) -> None:
         """Removes all deltas of all measures."""
@@ -44,10 +44,10 @@ class CounterWrites(Protocol):
         """How many bytes `chunks` gives of each."""
 
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
-        """The cells of chunks, whose keys are sorted; empty where there is none."""
+        """Returns the cells of chunks, whose keys are sorted; empty bytes for a chunk that is not stored."""
 
     def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """Stores whole chunks, whose keys are sorted; removes those that are empty."""
 
     def bump_chunk_versions(self, changed: Iterable[KeyParts]) -> None:
-        """Tells readers that chunks have changed."""
+        """Raises the versions of changed chunks, so that cached rollups of them expire."""

@@ -1,4 +1,4 @@
-"""Display names: personal data, see docs/security.md."""
+"""The port of display names, which are personal data (docs/security.md)."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -7,23 +7,23 @@ from telwerkd.domain.display_names import NameKey, NameKind
 
 
 class DisplayNamesView(Protocol):
-    """What is read of display names."""
+    """Reads display names."""
 
     def display_names_of(self, keys: Collection[NameKey]) -> dict[NameKey, str]:
         """The names of those of the things that have one."""
 
     def display_names_after(self, kind: NameKind, after: str, limit: int) -> list[tuple[NameKey, str]]:
-        """Up to `limit` names of a kind, by their keys' bytes, after one."""
+        """Returns up to `limit` names of a kind, ordered by the bytes of their ids, after the id `after`."""
 
     def display_name_count(self) -> int:
         """How many names the account has, of all kinds."""
 
 
 class DisplayNameWrites(Protocol):
-    """What changes display names."""
+    """Writes display names."""
 
     def put_display_names(self, names: Mapping[NameKey, str]) -> None:
-        """Sets names, in the place of earlier ones."""
+        """Stores names, replacing earlier ones."""
 
     def remove_display_names(self, keys: Collection[NameKey]) -> None:
         """Removes names."""

@@ -1,4 +1,4 @@
-"""What a store counts of its own work."""
+"""The figures that a store keeps of its work."""
 
 import re
 from collections import Counter
@@ -12,13 +12,13 @@ _CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
 class Written(NamedTuple):
-    """What came of a transaction that was committed."""
+    """The result of a committed transaction."""
 
     results: list[Any]
-    """Of its commands."""
+    """The results of its commands."""
     seconds: float
     refolded: Sequence[int]
-    """Of each conversation that was folded again, how many events its log had."""
+    """The number of events of each conversation that was folded again."""
 
 
 class OpenTimers(NamedTuple):
@@ -46,7 +46,7 @@ class StoreFigures:
         """Of the process that writes, where there is one."""
 
     def note(self, command: object, written: Written) -> None:
-        """Counts a transaction that was committed."""
+        """Counts a committed transaction under the name of its command."""
         kind = type(command)
         if kind not in self._names:
             self._names[kind] = (_CAPITAL.sub("_", kind.__name__).lower(),)

@@ -1,4 +1,4 @@
-"""What ingest alone reads and writes."""
+"""The port of ingest alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,21 +8,21 @@ from telwerkd.domain.ids import ConversationId, Micros
 
 
 class IngestPort(Protocol):
-    """New events, and what transactions remember."""
+    """Writes new events, and caches objects between transactions."""
 
     def recall(self) -> Any:
-        """What `remember` left; None if nothing did. It may be older than the account's version."""
+        """Returns what an earlier `remember` kept, perhaps of an earlier version of the account; None without one."""
 
     def remember(self, kept: Any, weight: int = 1) -> None:
-        """Leaves something in memory for the next transactions of this account, once this one is committed.
+        """Caches an object for the next transactions of this account, once this one is committed.
 
-        `weight` is about how much memory it takes, in names: what is remembered of all accounts is bounded by it.
+        `weight` is about how much memory the object takes, in names; the cache of all accounts is bounded by it.
 
-        They find it, or something older, or nothing: transactions elsewhere do not know of it.
+        The next transactions get it, an older object, or none: other processes do not share the cache.
         """
 
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
-        """Adds events that are not in the log, and says when they were accepted if that is known."""
+        """Adds events that are not in the log, with the instant at which they were accepted if it is known."""
 
     def note_refold(self, events: int) -> None:
-        """Counts a conversation that is folded again from a log of so many events, once this is committed."""
+        """Records for the metrics that a conversation of so many events was folded again, once this is committed."""

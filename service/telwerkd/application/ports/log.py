@@ -1,4 +1,4 @@
-"""The log: conversations and their events."""
+"""The port of the log: conversations and their events."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -9,15 +9,15 @@ from telwerkd.domain.ids import ConversationId, Micros
 
 
 class LogView(Protocol):
-    """What is read of the log."""
+    """Reads the log."""
 
     def conversations_in(
         self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
+        """Returns conversations that may have events in `[start, end)`, by last time and id, after a cursor."""
 
     def log(self, conversation: ConversationId) -> list[Event]:
-        """All events of a conversation, in no particular order."""
+        """Returns all events of a conversation, in no particular order."""
 
     def logs(self, ids: Collection[ConversationId], accepted_until: Micros) -> dict[ConversationId, list[Event]]:
         """The events of conversations that were accepted by an instant; one of which it is not known was."""
@@ -29,7 +29,7 @@ class LogView(Protocol):
         """How many conversations are counted by another version of the rules."""
 
     def latest_event_time(self) -> Micros | None:
-        """When the newest event happened; None if none is known.
+        """Returns when the newest event happened; None if none is known.
 
-        Where very many limits are open that lie far ahead, or events were taken back, it may be an older one.
+        It may be an older one if very many open limits lie far ahead, or events were taken back.
         """

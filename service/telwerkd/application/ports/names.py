@@ -1,4 +1,4 @@
-"""The distinct names of an account, which are bounded."""
+"""The port of an account's distinct names, which are limited."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from telwerkd.application.ports.rows import Names
 
 
 class NamesView(Protocol):
-    """What is read of distinct names."""
+    """Reads distinct names."""
 
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
@@ -16,10 +16,10 @@ class NamesView(Protocol):
 
 
 class NameWrites(Protocol):
-    """What changes distinct names."""
+    """Writes distinct names."""
 
     def add_names(self, names: Names) -> None:
         """Adds names that are not there yet."""
 
     def free_names(self, names: Names) -> None:
-        """Removes names, and tells everyone who remembers them."""
+        """Removes names, and records that, so that caches of names are dropped."""

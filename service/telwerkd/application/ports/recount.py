@@ -1,4 +1,4 @@
-"""Counting conversations anew by other rules."""
+"""The port of recounts."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,15 +9,15 @@ from telwerkd.domain.ids import ConversationId, EventId
 
 
 class RecountPort(Protocol):
-    """What a recount alone reads and writes."""
+    """The reads and writes that only a recount has."""
 
     def counted_otherwise(
         self, rules: int, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations that are counted by another version of the rules, by id, after one, at most `limit`."""
+        """Returns up to `limit` conversations counted by another version of the rules, by id, after the id `after`."""
 
     def unmarked_events(self, conversation: ConversationId) -> set[EventId]:
         """The events of a conversation of which it is not known when they were accepted: those of earlier programs."""
 
     def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
-        """Stores what settings say of events that are in the log anew."""
+        """Overwrites the stored bodies of events that are in the log, after their settings changed."""

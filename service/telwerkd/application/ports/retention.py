@@ -1,4 +1,4 @@
-"""Taking events and conversations away."""
+"""The port of purges and erasures."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -8,21 +8,21 @@ from telwerkd.domain.ids import ConversationId, EventId, Micros
 
 
 class RetentionPort(Protocol):
-    """What purges and erasures read and write."""
+    """The reads and writes of purges and erasures."""
 
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations with events that began before `horizon`, by id, after one, at most `limit`."""
+        """Returns up to `limit` conversations with events that began before `horizon`, by id, after the id `after`."""
 
     def remove_events(self, conversation: ConversationId, events: Iterable[EventId]) -> None:
         """Removes events from the log."""
 
     def remove_conversation(self, conversation: ConversationId) -> None:
-        """Removes a conversation and its events, and leaves a tombstone."""
+        """Removes a conversation and its events, and stores its tombstone."""
 
     def raise_horizon(self, instant: Micros) -> None:
         """Moves the account's horizon, never backwards."""
 
     def lower_horizon(self, instant: Micros) -> None:
-        """Takes the account's horizon back. Nothing that was purged may lie at or after `instant`."""
+        """Moves the account's horizon back. No purged event may lie at or after `instant`."""

@@ -1,4 +1,4 @@
-"""What is stored, as the application sees it."""
+"""The rows that storage returns and takes."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -52,14 +52,14 @@ class Account(NamedTuple):
 
 
 class AnswerVersion(NamedTuple):
-    """Where an account stands: answers are the same while it does, but for how far they are complete."""
+    """The version of an account's answers: while it is the same, only their `complete_until` changes."""
 
     version: int
     due: Micros | None
     """The earliest limit that is still open."""
 
     def complete_until(self, now: Micros) -> Micros:
-        """The instant before which no limit is still open (R-NUM-6), doubted clock or not (R-CLOCK-8)."""
+        """Returns the instant before which no limit is open (R-NUM-6), doubted clock or not (R-CLOCK-8)."""
         return now if self.due is None else min(now, self.due)
 
 
@@ -80,7 +80,7 @@ class Conversation(NamedTuple):
 
     @property
     def due(self) -> Micros | None:
-        """When its response timer is due; None where none runs."""
+        """The instant at which its response timer is due; None where none runs."""
         return self.state.timer.due if self.state.timer else None
 
     @classmethod
@@ -99,7 +99,7 @@ class Conversation(NamedTuple):
         return Conversation(state, self.base, first, max(first, self.last_time, *times, state.reached), events)
 
     def is_advanced(self, state: State, times: Sequence[Micros]) -> bool:
-        """Whether it says what `advanced` makes it say: this state, and times between which these instants lie."""
+        """Whether the row agrees with `advanced`: it has this state, and its range of times holds these instants."""
         return (
             self.state == state
             and self.first_time <= min(times, default=self.first_time)
@@ -108,27 +108,27 @@ class Conversation(NamedTuple):
 
 
 class Filed(NamedTuple):
-    """A conversation as it is filed: its row, the instant at which its limit is looked for, its events."""
+    """A conversation as stored: its row, the stored instant of its limit, and its events."""
 
     conversation: ConversationId
     row: Conversation
     due: Micros | None
     log: list[Event]
     is_source_whole: bool = True
-    """Whether its events and its base could all be read."""
+    """Whether all of its events and its base are readable."""
     is_row_whole: bool = True
-    """Whether the rest of its row could be."""
+    """Whether the rest of its row is readable."""
 
 
 class Damage(NamedTuple):
-    """A row that cannot be read, or a table from some row on."""
+    """A damaged row, or a table that cannot be read from some row on."""
 
     table: str
     key: tuple[object, ...]
-    """After the account. Where a table cannot be read any further, that of the last row that could be."""
+    """The key without the account; for an unreadable table, that of the last readable row."""
     why: str
     is_source: bool = False
-    """Whether what it said follows from nothing else that is stored."""
+    """Whether its content cannot be derived from other stored rows."""
     is_row: bool = True
     is_misfiled: bool = False
     """Whether it stands under the key of another row, whose is lost; its own key may be that of a whole row."""
@@ -139,7 +139,7 @@ class Damage(NamedTuple):
 
 
 class DamagedRowError(ValueError):
-    """What is stored of an account cannot be read."""
+    """A stored row of an account is damaged."""
 
     def __init__(self, damage: Damage, account: str = "") -> None:
         super().__init__(damage, account)
@@ -149,7 +149,7 @@ class DamagedRowError(ValueError):
 
     @property
     def without_ids(self) -> str:
-        """What the log is told: the ids of conversations and people are among the keys of rows."""
+        """The text for the log, without the row's key, which may have ids of conversations and people."""
         return f"damaged data of account {self.account!a}: table {self.damage.table} (`telwerkd verify` names the rows)"
 
     def __str__(self) -> str:
@@ -161,9 +161,9 @@ Report = Callable[[Damage], None]
 
 
 class SettingsBytes(NamedTuple):
-    """What an account's settings and opening hours take: all but one version, and that before and after a change.
+    """The bytes of an account's settings and opening hours: all but one version, and that before and after a change.
 
-    Each version counts as some hundred bytes beside its settings, because whoever needs one reads all of them.
+    Each version counts as some hundred bytes more, because a reader of one reads all of them.
     """
 
     others: int
@@ -194,4 +194,4 @@ class ChunkSelector(NamedTuple):
     widgets: Collection[str] = ()
     values: Collection[str] = ()
     rows_max: int = 2**31 - 1
-    """No more rows are read; which ones they are is not said."""
+    """Limit on the rows read; which rows they are is undefined."""

@@ -1,4 +1,4 @@
-"""All of an account."""
+"""The port of scans over all rows of an account."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -20,19 +20,19 @@ class ScanView(AccountView, Protocol):
         """How many conversations the account has."""
 
     def every_base(self) -> Iterator[State]:
-        """What the purged events of each conversation led to, where any were."""
+        """Yields the base state of each conversation that has one."""
 
     def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
-        """All conversations with their events, one after the other."""
+        """Yields all conversations with their events."""
 
     def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
-        """All chunks, one after the other."""
+        """Yields all chunks."""
 
     def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:
-        """All facts that no event explains any more."""
+        """Yields all chunks of base facts."""
 
     def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, DeltaEntry]]:
-        """All that is counted but not yet in chunks."""
+        """Yields all delta entries."""
 
     def counted_names(self) -> Iterator[tuple[int, str]]:
-        """The names that the counters have, by family, some of them several times."""
+        """Yields the names in the counters' keys, each after its family, some repeatedly."""

@@ -1,4 +1,4 @@
-"""Settings of widgets, and the opening hours that they name."""
+"""The port of widgets' settings, and of the opening hours that they name."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -10,44 +10,44 @@ from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId
 
 
 class WidgetsView(Protocol):
-    """The settings that events are resolved by."""
+    """Reads the settings by which events are resolved."""
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
         """Every version of every widget's settings, oldest first, by widget id."""
 
 
 class OpeningHoursView(Protocol):
-    """The opening hours that durations are counted in."""
+    """Reads opening hours, by which service times are counted."""
 
     def opening_hours(self, schedule: ScheduleId) -> OpenHours:
-        """The opening hours of an id that an event or a version of settings names.
+        """Returns the opening hours of an id that an event or a version of settings names.
 
         Raises:
-            DamagedRowError: they are not there, or cannot be read.
+            DamagedRowError: the row is missing or unreadable.
         """
 
 
 class SettingsView(Protocol):
-    """Settings as they are shown, and what they take."""
+    """Reads settings for display, and their sizes."""
 
     def widget_history(self, widget: WidgetId, start: int, count: int) -> list[WidgetVersion]:
-        """Up to `count` versions of a widget's settings, oldest first, without the first `start` of them."""
+        """Returns up to `count` versions of a widget's settings, oldest first, from offset `start` on."""
 
     def newest_settings(self, start: int, count: int) -> list[tuple[WidgetId, WidgetVersion]]:
-        """The newest version of up to `count` widgets, by widget id, without the first `start` of them."""
+        """Returns the newest version of up to `count` widgets, by widget id, from offset `start` on."""
 
     def settings_bytes(self, widget: WidgetId, version: WidgetVersion) -> SettingsBytes:
-        """What settings take without a version of a widget, and it before and after it is put there."""
+        """Returns the bytes of all settings without one version, and of that version before and after it is stored."""
 
     def schedules(self, wanted: Collection[ScheduleId]) -> dict[ScheduleId, Schedule]:
-        """The opening hours of these ids; those that are there."""
+        """Returns the opening hours of those ids that are stored."""
 
     def schedule_ids(self) -> set[ScheduleId]:
-        """Those of all opening hours that are there."""
+        """Returns the ids of all opening hours that are stored."""
 
 
 class SettingsWrites(Protocol):
-    """What changes settings."""
+    """Writes settings."""
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""

@@ -1,4 +1,4 @@
-"""A database, which runs what reads and what writes."""
+"""The port of a database, which runs reads and commands."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class WriteScheduling:
-    """How a store wants to be asked for transactions, so that its writers are neither idle nor in one another's way."""
+    """How a store wants write transactions scheduled, so that its writers are neither idle nor block one another."""
 
     merges_accounts: bool
     """Whether there is one writer for all accounts: a `write` may have commands of several of them, and happens after
@@ -32,29 +32,30 @@ class WriteScheduling:
 
 
 class Command(ABC, Generic[T_co]):
-    """What one account's part of a transaction that writes does, and the type of its result.
+    """One account's part of a write transaction, with the type of its result.
 
-    No Protocol, so that not everything that has a `run` is one: each says that it is, and all stand in `AnyCommand`.
+    An abstract base class and no Protocol, so that a class with a `run` is not a command by accident. `AnyCommand`
+    lists all commands.
     """
 
     __slots__ = ()
 
     @abstractmethod
     def run(self, tx: Transaction) -> T_co:
-        """Does it. It may run more than once, so it must not keep anything outside of the transaction.
+        """Executes the command. It may run more than once, so it must have no effect outside of the transaction.
 
-        A command takes the roles that it needs, which every `Transaction` has.
+        A command declares the roles that it needs, which every `Transaction` has.
         """
 
 
 @runtime_checkable
 class ReadsInline(Protocol):
-    """What a store can do as well whose statements need not be waited for: read in the event loop, sooner if short."""
+    """An optional capability of a store without network: reads in the event loop, which is faster for short ones."""
 
     def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
-        """Opens one consistent view in the event loop.
+        """Opens a consistent view in the event loop.
 
-        While it is open nothing else runs: it is for reading that takes a millisecond or two.
+        It blocks the loop while it is open: only for reads of a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -65,11 +66,11 @@ class Store(Protocol):
     """A database. One that `ReadsInline` too may be read in the event loop."""
 
     scheduling: WriteScheduling
-    """How it wants to be asked for `write`s."""
+    """How `write`s are to be scheduled."""
     reads_at_once: int
-    """How many `read`s get on beside one another."""
+    """How many `read`s run concurrently."""
     figures: StoreFigures
-    """What it counts of its own work."""
+    """The figures of its work."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, in another thread than the event loop's.
@@ -98,7 +99,7 @@ class Store(Protocol):
         """
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
-        """Where an account stands. Cheap: it is asked before every answer that may be known already.
+        """Returns the version of an account's answers. Cheap: it is called before every answer that may be cached.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -112,23 +113,23 @@ class Store(Protocol):
         """
 
     async def accounts(self) -> list[AccountId]:
-        """Every account that anything is stored of."""
+        """Returns every account that has anything stored."""
 
     async def last_times(self) -> list[tuple[AccountId, Micros]]:
-        """For each account an instant after which no event happened, the latest first. It may lie in the future."""
+        """Returns for each account an upper bound of its events' times, the latest first; it may lie in the future."""
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
-        """The accounts that have a limit due by `until`."""
+        """Returns the accounts that have a limit due by `until`."""
 
     async def open_timers(self, now: Micros) -> OpenTimers:
-        """The limits that are not settled, of all accounts, and how many of them are due by `now`."""
+        """Returns the number of unsettled limits of all accounts, how many are due by `now`, and the earliest."""
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many entries."""
+        """Returns every measure that has delta entries, with their number."""
 
     async def ping(self) -> None:
-        """Answers if the database does.
+        """Checks that the database is reachable and takes writes.
 
         Raises:
-            UnavailableError: it does not.
+            UnavailableError: it is not, or does not.
         """

@@ -1,4 +1,4 @@
-"""The limits of live conversations."""
+"""The port of response timers."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -9,29 +9,29 @@ from telwerkd.domain.ids import ConversationId, Micros
 
 
 class TimersView(Protocol):
-    """What is read of them for answers."""
+    """The reads of queries."""
 
     def earliest_due(self) -> Micros | None:
-        """The earliest limit that is not settled."""
+        """Returns the instant of the earliest limit that is not settled; None without any."""
 
 
 class TimersPort(Protocol):
-    """What settling them reads and writes."""
+    """The reads and writes of settling."""
 
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
-        """The conversations whose limit is due by `until`, earliest first; about `limit` at most.
+        """Returns the conversations whose limit is due by `until`, the earliest ones, about `limit` at most.
 
-        Gives the instant up to which (inclusive) they are all there.
+        They come after the instant up to which, inclusive, they are complete.
         """
 
     def due_count(self, until: Micros, limit: int) -> tuple[Micros, int]:
-        """Up to which instant the first `limit` limits that are due by `until` reach, and how many are due by that."""
+        """Returns the instant of the `limit`-th limit due, `until` at most, and how many limits are due by then."""
 
     def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
-        """All conversations whose limit is due by `until`, one after the other."""
+        """Yields all conversations whose limit is due by `until`."""
 
     def due_states(self, until: Micros) -> Iterator[State]:
-        """The states of all conversations whose limit is due by `until`."""
+        """Yields the states of all conversations whose limit is due by `until`."""
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""

@@ -1,4 +1,4 @@
-"""What reads and what writes of one account, composed of its roles."""
+"""Views and transactions of one account, composed of roles."""
 
 from typing import Protocol
 
@@ -19,10 +19,10 @@ from telwerkd.application.ports.timers import TimersPort, TimersView
 
 
 class Pausing(Protocol):
-    """What work that computes for long needs, whatever it reads or writes."""
+    """The role of long computations within a transaction."""
 
     def pause(self) -> None:
-        """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
+        """Yields to other tasks of the thread. Long computations call it every few milliseconds."""
 
 
 class AnswerView(AccountView, WidgetsView, TimersView, CountersView, Protocol):
@@ -30,11 +30,11 @@ class AnswerView(AccountView, WidgetsView, TimersView, CountersView, Protocol):
 
 
 class FoldingTransaction(AccountWrites, OpeningHoursView, LogView, ConversationsPort, Pausing, Protocol):
-    """What it takes to fold conversations over their logs, and to count what that changes."""
+    """The reads and writes of folding conversations, and counting the changes."""
 
 
 class RemovalTransaction(FoldingTransaction, RetentionPort, BaseFactWrites, Protocol):
-    """What it takes to take events away, and to keep what they counted."""
+    """The reads and writes of removing events, and keeping their counts."""
 
 
 class Snapshot(
@@ -53,7 +53,7 @@ class Snapshot(
     Pausing,
     Protocol,
 ):
-    """A consistent view of one account. Who reads it names the roles that it needs, not this."""
+    """A consistent view of one account. Readers declare the roles that they need, not this type."""
 
 
 class Transaction(
@@ -72,7 +72,7 @@ class Transaction(
     RepairPort,
     Protocol,
 ):
-    """One account's part of a transaction that writes. What it reads stays true until the commit.
+    """One account's part of a write transaction. Its reads are not changed by others until the commit.
 
-    A command names the roles that it needs, not this.
+    A command declares the roles that it needs, not this type.
     """

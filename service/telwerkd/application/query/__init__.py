@@ -1,1 +1,1 @@
-"""From a query to its answer."""
+"""Queries: from the question to the answer, in stages."""

@@ -1,7 +1,7 @@
-"""What was known at an instant: the facts of a query, folded from the log as far as it was accepted by then.
+"""Queries as of an instant: facts are folded from the events that had been accepted by then.
 
-They are read as counts that are in no chunk yet, so all that follows is as for any query. It costs what the events of
-the conversations cost in which anything happened in the query's range, and is bounded by them (`EventBudget`).
+The facts are presented as delta entries, so that the later stages are the same as for any query. The cost is that of
+folding the conversations with events in the query's range; their events are limited (`EventBudget`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,11 +46,11 @@ _ENTRY_BYTES = 400
 
 
 class PresentView(AccountView, WidgetsView, Protocol):
-    """What an answer as of an instant takes from the present."""
+    """The reads of the present that an answer as of an instant needs."""
 
 
 class HistoryView(PresentView, OpeningHoursView, LogView, BaseFactsView, Protocol):
-    """The same, and what the facts of an instant in the past are folded from."""
+    """`PresentView`, and the reads for folding past facts."""
 
 
 class PastView:
@@ -62,41 +62,41 @@ class PastView:
         self._deltas = deltas
 
     def account(self) -> Account:
-        """The account's row, as it is now."""
+        """Returns the account's present row."""
         return self._view.account()
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
-        """Every version of every widget's settings, as they are now."""
+        """Returns every present version of every widget's settings."""
         return self._view.widget_versions()
 
     def earliest_due(self) -> Micros:
-        """The instant itself: limits due by it are counted, and nothing is said of later."""
+        """Returns the instant itself: the answer is complete until then."""
         return self._instant
 
     def cells(self, _selector: ChunkSelector, /) -> list[StoredChunk]:
-        """None: nothing of it is in chunks."""
+        """Returns no chunks: all past facts are delta entries."""
         return []
 
     def chunk_versions(self, _measure: Measure, _first_chunk: int, _last_chunk: int, /) -> dict[int, int]:
-        """None."""
+        """Returns no versions, as there are no chunks."""
         return {}
 
     def filed(self, measure: Measure) -> tuple[int, int]:
-        """What `deltas` gives counts as one transaction's."""
+        """Returns one transaction with the number of entries of `deltas`."""
         return 1, len(self.deltas(measure))
 
     def deltas(self, measure: Measure) -> DeltaEntries:
-        """All that was counted of a measure."""
+        """Returns all facts of a measure that were counted at the instant, as delta entries."""
         return self._deltas.get(measure) or DeltaEntries.of([])
 
 
 def past(
     outlined: Outline, instant: Micros, view: HistoryView, events: EventBudget, memory: AnswerMemory | None
 ) -> AnswerView:
-    """Returns the account as it was at an instant, as far as a query looks at it (R-ASOF-2).
+    """Returns the account's counters as of an instant, as far as a query reads them (R-ASOF-2).
 
     Raises:
-        InvalidArgumentError: what was known then cannot be told.
+        InvalidArgumentError: the state at that instant cannot be reconstructed.
         LimitExceededError: too many events would have to be folded.
         UnavailableError: memory has no room for the facts.
     """
@@ -109,7 +109,7 @@ def past(
 
 
 def _check(account: Account, instant: Micros) -> None:
-    """Refuses an instant of which the log does not tell any more, or never did (R-ASOF-3, R-ASOF-4)."""
+    """Refuses an instant that the log does not cover any more, or never did (R-ASOF-3, R-ASOF-4)."""
     if account.accepted_from is None or instant < account.accepted_from:
         raise InvalidArgumentError.of(
             RequestPart.AS_OF,
@@ -163,7 +163,7 @@ class _Folding:
                     self.deltas.add_entries(measure, entries_of_chunk(measure, row.chunk, row[1:5], row.cells), 1)
 
     def _pages(self) -> Iterator[list[tuple[ConversationId, Conversation]]]:
-        """The conversations in which anything happened in a span, each once."""
+        """Yields pages of the conversations that may have events in any of the spans, each once."""
         for span in self._spans:
             start, end = span.instants
             after: tuple[Micros, ConversationId] | None = None

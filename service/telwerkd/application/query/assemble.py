@@ -89,7 +89,7 @@ def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
 
 
 def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Selection) -> list[AnswerRow]:
-    """Returns the rows of the selected keys, and last the rest where it is asked for."""
+    """Returns the rows of the selected keys, and last the rest if it is requested."""
     slots = selection.slots(len(keys))
     numbers = [_numbers(query, kpi, of, selection, slots) for of in kpi.periods]
     if kpi.below is not None:
@@ -117,7 +117,7 @@ def _numbers(query: Query, kpi: GroupedKpi, of: GroupedSlice, selection: Selecti
 def _with_below(
     numbers: Sequence[Numbers], period: int, below: Below, selection: Selection, has_row: npt.NDArray[np.bool_]
 ) -> list[Numbers]:
-    """Returns the numbers of each selected key with what is below the line, and last of the rest."""
+    """Returns the numbers of each selected key with their denominators, and last of the rest."""
     lines = [*below.numbers(period, selection.places)]
     if selection.rest:
         has_row = has_row.copy()

@@ -1,4 +1,4 @@
-"""What a query, or the queries of a batch together, may use: counted before it is read or allocated."""
+"""Limits of a query, or of the queries of a batch together, checked before rows are read or memory is allocated."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _NUMBER_BYTES = 32
 
 
 def too_many_buckets(wanted: int, buckets_max: int, part: RequestPart) -> LimitExceededError:
-    """Says that a range has too many buckets: of a time series, or hours that are put into the cells of a week."""
+    """Returns the error for a range with too many buckets, of a time series or as hours for the cells of a week."""
     if part is RequestPart.GROUPING:
         what, how = "hours, of which", "put into the cells of a week: choose a shorter range"
     else:
@@ -24,7 +24,7 @@ def too_many_buckets(wanted: int, buckets_max: int, part: RequestPart) -> LimitE
 
 
 class RowBudget:
-    """The rows that are read for a query, or for a batch.
+    """The limit on rows that a query, or a batch, reads.
 
     A row is a series in one chunk of 32 days. Rows of cached rollups count as well, so that what is refused does not
     depend on what was asked before.
@@ -44,7 +44,7 @@ class RowBudget:
         """Counts rows.
 
         Raises:
-            LimitExceededError: they are too many, together with those before. After that every other row is too many.
+            LimitExceededError: the limit is exceeded, together with earlier rows; then also by every further row.
             UnavailableError: OVERLOADED, memory has no room for them now.
         """
         self.taken += rows
@@ -68,12 +68,12 @@ class PointBudget:
         self._memory = memory
 
     def take(self, series: int, buckets: int, values: Sequence[int]) -> int:
-        """Counts a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
+        """Counts the numbers of a query: for each KPI, series times buckets times its number of `values`.
 
-        Returns how many they are.
+        Returns their number.
 
         Raises:
-            LimitExceededError: they are too many, together with those before. Then none of them is counted.
+            LimitExceededError: the limit is exceeded, together with earlier queries; then none of them is counted.
             UnavailableError: OVERLOADED, memory has no room for them now.
         """
         wanted = series * buckets * sum(values)
@@ -93,7 +93,7 @@ class PointBudget:
 
 
 class EventBudget:
-    """The events that are folded for a question as of an instant, or for a batch of them."""
+    """The limit on events that a query as of an instant, or a batch of them, folds."""
 
     def __init__(self, events_max: int) -> None:
         self._events_max = events_max
@@ -103,7 +103,7 @@ class EventBudget:
         """Counts events.
 
         Raises:
-            LimitExceededError: they are too many, together with those before.
+            LimitExceededError: the limit is exceeded, together with earlier events.
         """
         self.taken += events
         if self.taken > self._events_max:

@@ -1,6 +1,6 @@
-"""What a query costs, estimated before it is done: by it the runner chooses event loop or thread.
+"""Estimates of a query's cost, by which the runner chooses event loop or thread.
 
-In units of 8 ns, the time to add one number of a rollup, measured on two slow cores, with what encoding takes.
+The unit is 8 ns, the time to add one number of a rollup, encoding included, measured on two slow cores.
 """
 
 from collections.abc import Sequence

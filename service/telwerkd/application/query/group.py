@@ -1,4 +1,4 @@
-"""Group: under which keys the rows of all slices count, and how much under each.
+"""Group: assigns the rows of all slices to group keys, and sums them up by key.
 
 A row has one key, but: by single topic it counts under each of its topics, and by a packed value under one key a value.
 So keys come in layers (`slices.Layer`).
@@ -180,7 +180,7 @@ _FIELDS = {
 
 
 def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesRow], RawKey]:
-    """Takes a row's key, in the order of `GroupKey`."""
+    """Returns the function that extracts a row's key, in the order of `GroupKey`."""
     places = [CellRow._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
     if Dimension.QUESTION in dimensions:
         of_value = CellRow._fields.index("value")

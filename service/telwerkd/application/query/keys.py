@@ -1,4 +1,4 @@
-"""Keys: what was read under the keys of an answer, and which of them are in it, as values."""
+"""The values of the stages group and rank: slices by group key, and the selected keys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -20,19 +20,19 @@ from telwerkd.domain.display_names import NameKey
 
 
 class KeyTotals(NamedTuple):
-    """What is counted under each key in one period: arrays by the keys' places."""
+    """The totals of each key in one period: arrays indexed by key."""
 
     counts: IntArray
     sums: IntArray
     """The stars; of durations the milliseconds, if the order is by them."""
     below: IntArray | None = None
-    """Of a rate: what is below the line."""
+    """The denominators of a rate."""
     percentile: Floats | None = None
     """Of durations, if the order is by one."""
 
 
 class GroupedSlice(NamedTuple):
-    """A slice, and how its rows count."""
+    """A slice, with the keys of its rows."""
 
     slice: Slice
     totals: IntArray
@@ -43,11 +43,11 @@ class GroupedSlice(NamedTuple):
     by_key: KeyTotals
 
     def selected(self, slots: IntArray) -> list[Layer]:
-        """Returns the layers with slots in the keys' place; `slots` has one for each key, -1 where it is not wanted."""
+        """Returns the layers with answer rows instead of keys; `slots` maps keys to rows, -1 for unselected ones."""
         return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
 
     def left_over(self, slots: IntArray) -> list[Layer]:
-        """Returns slot 0 for every fact that counts under any key that is not wanted: each once."""
+        """Returns layers that map every fact of any unselected key to row 0, each fact once."""
         left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
         if not self.overlaps or not left:
             return left
@@ -55,14 +55,14 @@ class GroupedSlice(NamedTuple):
 
 
 class Below(NamedTuple):
-    """What is below the line of a rate, under keys of its own: those without what splits only what is above."""
+    """The denominators of a rate, under keys of their own: without the dimensions that divide only the numerator."""
 
     periods: list[list[tuple[Slice, Layer]]]
-    """Of each period the KPIs whose sum it is, and how their rows count."""
+    """For each period, the slices of the KPIs whose sum is the denominator, with the keys of their rows."""
     of_key: IntArray
-    """The place of each of the answer's keys among its own keys; `NONE` where nothing is below."""
+    """The index of each of the answer's keys among the denominators' keys; `NONE` without a denominator."""
     keys: int
-    """How many keys of its own it has."""
+    """The number of the denominators' keys."""
 
     def by_key(self, period: int) -> IntArray:
         """Returns what is below in a period, by the answer's keys."""
@@ -86,7 +86,7 @@ class Below(NamedTuple):
         return together
 
     def _added_up(self, period: int, own: IntArray) -> IntArray:
-        """By own key and bucket."""
+        """Returns the sums by the denominators' keys `own` and bucket."""
         slots = np.full(self.keys + 1, NONE)
         slots[own] = np.arange(len(own))
         slots[NONE] = NONE
@@ -98,14 +98,14 @@ class Below(NamedTuple):
 
 
 class Wholes(NamedTuple):
-    """What the rows of totals are parts of: grouped by value, what agrees in all else; else everything."""
+    """The totals of which rows are shares: by value, the sum over all values of a key; else everything."""
 
     dimensions: list[Dimension]
-    """Those of the rows."""
+    """The dimensions of the rows."""
     whole_by: list[Dimension]
-    """Those of the wholes."""
+    """The dimensions of the wholes."""
     counts: dict[RawKey, int]
-    """Of each whole; none where the answer is no totals."""
+    """The count of each whole; none where the answer is no totals."""
 
     def share(self, raw: RawKey, count: int) -> float | None:
         """Returns the part that a row is of its whole; None where that is 0."""
@@ -117,7 +117,7 @@ class Wholes(NamedTuple):
         return count / of if of else None
 
     def share_of_rest(self, count: int) -> float | None:
-        """Returns the part that the rest is; None where it is of several wholes."""
+        """Returns the share of the rest; None where it belongs to several wholes."""
         # What is only counted at other times, or was taken back, is none.
         wholes = [whole for whole in self.counts.values() if whole]
         return count / wholes[0] if len(wholes) == 1 else None
@@ -148,18 +148,18 @@ class Grouped(NamedTuple):
     """All slices of a query under their keys."""
 
     keys: list[RawKey]
-    """The distinct keys of all KPIs and periods; elsewhere a key is its place here."""
+    """The distinct keys of all KPIs and periods; elsewhere a key is an index into this list."""
     kpis: list[GroupedKpi]
 
 
 class Selection(NamedTuple):
-    """The keys whose rows are asked for, by place and in order."""
+    """The selected keys, as indexes in the order of rows."""
 
     places: IntArray
     rest: bool
     """All others are summed up in one more row."""
     next: RowPlace | None
-    """Where the next page begins, after this place."""
+    """The cursor of the next page."""
 
     @property
     def size(self) -> int:
@@ -167,14 +167,14 @@ class Selection(NamedTuple):
         return len(self.places) + self.rest
 
     def slots(self, keys: int) -> IntArray:
-        """For each of so many keys: which selected row it is; -1 for none."""
+        """Returns for each of so many keys its row in the answer; -1 for an unselected one."""
         slots = np.full(keys, -1)
         slots[self.places] = np.arange(len(self.places))
         return slots
 
 
 class Ranked(NamedTuple):
-    """What was read for a query, under its keys, and which of them are in its answer."""
+    """The grouped reading of a query, with the selected keys."""
 
     reading: Reading
     grouped: Grouped
@@ -183,10 +183,10 @@ class Ranked(NamedTuple):
     """The display names of the ids in the answer, if they were asked for."""
 
     def take_numbers(self, points: PointBudget) -> int:
-        """Counts the numbers that the answer has, none of which is made yet, and returns how many they are.
+        """Counts the numbers of the answer towards the budget, before any is computed, and returns how many they are.
 
         Raises:
-            LimitExceededError: they are too many.
+            LimitExceededError: there are too many.
         """
         query, kpis = self.reading.outline.query, self.grouped.kpis
         width = sum(period.width for period in self.reading.periods)

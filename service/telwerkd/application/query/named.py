@@ -1,4 +1,4 @@
-"""The display names of an answer's ids: read on the view of its numbers, once it is known which keys it has.
+"""The display names of an answer's ids, read on the same view as its counters, once its keys are known.
 
 So a query that asks for names is grouped and ranked while its view is open, and no further: its numbers are made, and
 encoded, after that. To read the names of all keys that it may have needs no ranking, but would read a hundred thousand

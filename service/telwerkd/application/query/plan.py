@@ -1,7 +1,7 @@
-"""Plan: what a query reads and how much of it there is. No counter is read for it.
+"""Plan: which slices a query reads, from which sources, and their size. It reads no counter.
 
-First the outline, which follows from the query and its time zone alone; then, from the versions of chunks and from the
-rollups that are cached, where each slice comes from.
+First the outline, from the query and its time zone alone; then the source of each slice, from the versions of chunks
+and the cached rollups.
 """
 
 from collections.abc import Iterator, Sequence
@@ -87,13 +87,13 @@ def _bucket_count(
 
 
 class LookUp(NamedTuple):
-    """Chunks of named ids, looked up by their keys, on whichever view they are read."""
+    """A source: chunks of named ids, looked up by their keys."""
 
     known_rows: int = 0
 
 
 class CachedWhole(NamedTuple):
-    """One cached rollup of all chunks of the range."""
+    """A source: one cached rollup of all chunks of the range."""
 
     rollup: Rollup
     versions: Versions
@@ -105,32 +105,32 @@ class CachedWhole(NamedTuple):
 
 
 class ChunkSource(NamedTuple):
-    """Where one chunk comes from."""
+    """The source of one chunk."""
 
     key: RollupKey
     versions: Versions
     rollups: tuple[Rollup, ...]
-    """The cached rollup, if there is one that fits; else the chunk's cells are read."""
+    """The cached rollup, if one fits; if none, the chunk's cells are read."""
 
 
 class ByChunk(NamedTuple):
-    """Each chunk of the range by itself."""
+    """A source: each chunk of the range by itself."""
 
     key: RollupKey
     versions: Versions
-    """These two: of all of them together."""
+    """Key and versions of a rollup of all chunks together."""
     chunks: tuple[ChunkSource, ...]
     known_rows: int
-    """How many rows the cached rollups have."""
+    """The number of rows of the cached rollups."""
     join: bool
-    """Whether one rollup of all chunks is worth making, if each of them comes as a rollup."""
+    """Whether to join the chunks' rollups into one for the cache."""
 
 
 Source: TypeAlias = LookUp | CachedWhole | ByChunk
 
 
 class SlicePlan(NamedTuple):
-    """A slice, and where its chunks come from. What is not in chunks yet is read beside them in any case."""
+    """A slice, with the source of its chunks. Delta entries are read in addition in any case."""
 
     outline: SliceOutline
     source: Source
@@ -141,7 +141,7 @@ class SlicePlan(NamedTuple):
         return isinstance(self.source, CachedWhole) or (isinstance(self.source, ByChunk) and not self.source.chunks)
 
     def cost_on(self, view: AnswerView) -> int:
-        """See `QueryPlan.cost_on`."""
+        """Returns the estimated cost of reading the slice on a view."""
         spent = cost.of_entries(self.outline.info.kpi, *view.filed(self.outline.selector.measure))
         if isinstance(self.source, CachedWhole):
             spent += cost.of_rollup(self.source.rollup, len(self.source.versions))
@@ -149,7 +149,7 @@ class SlicePlan(NamedTuple):
 
 
 class KpiPlan(NamedTuple):
-    """What is read of one KPI, and where it comes from."""
+    """The slices of one KPI, with their sources."""
 
     info: KpiInfo
     slices: list[SlicePlan]
@@ -157,10 +157,10 @@ class KpiPlan(NamedTuple):
     below: list["KpiPlan"]
     by_widget: list[SlicePlan]
     rules: int
-    """By which rules an account must be counted to have it and all that is below the line."""
+    """The version of the rules from which on the KPI and its denominators are counted."""
 
     def all_slices(self) -> Iterator[SlicePlan]:
-        """Those below the line, too."""
+        """Yields all slices, those of denominators included."""
         yield from self.slices
         yield from self.held_back
         yield from self.by_widget
@@ -169,15 +169,15 @@ class KpiPlan(NamedTuple):
 
 
 class QueryPlan(NamedTuple):
-    """All that a query reads, and where it comes from, on one view of its account."""
+    """The slices of a query, with their sources, on one view of its account."""
 
     outline: Outline
     kpis: list[KpiPlan]
     known_rows: int
-    """How many rows the cached rollups have that it reads; the others are counted when they are read."""
+    """The number of rows of the cached rollups in use; other rows are counted when they are read."""
 
     def slices(self) -> Iterator[SlicePlan]:
-        """All slices, each KPI's together."""
+        """Yields all slices, KPI by KPI."""
         for kpi in self.kpis:
             yield from kpi.all_slices()
 

@@ -1,4 +1,4 @@
-"""What can be asked about an account: the types, and whether a query suits the catalogue."""
+"""The types of a query, and its validation against the catalogue."""
 
 import enum
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from telwerkd.domain.time.ranges import Range
 
 
 class QueryLimits(msgspec.Struct, frozen=True):
-    """What one query, or one batch of them, may ask for."""
+    """Limits of one query, or one batch of queries."""
 
     buckets_max: int = 40_000
     """Buckets of a series; a year of quarter-hours is 35,136."""
     points_max: int = 2_000_000
     """Numbers of an answer: series times buckets, and times values where each value has its own."""
     groups_max: int = 10_000
-    """Keys of an answer that are not cut into pages."""
+    """Keys of an answer without pages."""
     as_of_events_max: int = 200_000
     """Events that are folded for a question as of an instant; each takes about 30 us."""
     rows_max: int = 150_000
@@ -71,14 +71,14 @@ class Topics(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What to count; conditions of different dimensions must all hold."""
+    """Conditions on facts; those of different dimensions must all hold."""
 
     operators: Ids = Ids()
     groups: Ids = Ids()
     widgets: Ids = Ids()
     values: Ids = Ids()
     value_kinds: frozenset[ValueKind] = frozenset()
-    """The kinds that `values` are of."""
+    """The kinds of the `values`."""
     topics: Topics = Topics()
     questions: Ids = Ids()
 
@@ -108,7 +108,7 @@ class Automatic(enum.Enum):
 
 
 class OrderMeasure(enum.IntEnum):
-    """By which number of the whole range rows are ordered. The numbers are the contract's."""
+    """The total of the range by which rows are ordered. The numbers are the contract's."""
 
     KEY = 1
     COUNT = 2
@@ -130,14 +130,14 @@ NEEDS_MEAN = frozenset({OrderMeasure.SUM, OrderMeasure.MEAN, OrderMeasure.MEAN_D
 
 
 class Order(NamedTuple):
-    """In which order rows come. Rows that tie come by key, those without the number last."""
+    """The order of rows. Ties are ordered by key; rows without the number come last."""
 
     measure: OrderMeasure = OrderMeasure.KEY
     descending: bool = False
     kpi: int = 0
-    """Whose numbers decide: a place among the query's KPIs."""
+    """The KPI whose numbers decide: an index into the query's KPIs."""
     percentile: float | None = None
-    """Which one, 0 to 1, where `measure` is a percentile."""
+    """The percentile, 0 to 1, where `measure` is one."""
 
 
 RawKey: TypeAlias = tuple[str, ...]
@@ -145,12 +145,12 @@ RawKey: TypeAlias = tuple[str, ...]
 
 
 class RowPlace(NamedTuple):
-    """Where a row stands in an order."""
+    """The position of a row in an order: the cursor of pages."""
 
     absent: bool
-    """It has no number to be ordered by."""
+    """Whether the row lacks the number of the order."""
     number: float
-    """Ascending, whatever the order's direction."""
+    """The number to sort by, ascending whatever the order's direction."""
     key: RawKey
 
 
@@ -160,11 +160,11 @@ class Top(NamedTuple):
     size: int
     rest: bool
     min_below: int = 0
-    """Of a rate: only keys with so many below the line; the others are among the rest."""
+    """For a rate: only keys with at least this denominator; the others are part of the rest."""
 
 
 class Page(NamedTuple):
-    """Only the keys after a place."""
+    """Only the keys after a cursor."""
 
     size: int
     after: RowPlace | None = None

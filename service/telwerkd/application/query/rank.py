@@ -1,4 +1,4 @@
-"""Rank: the order of keys, and which of them the query asks for."""
+"""Rank: orders the keys, and selects those of the answer."""
 
 from collections.abc import Sequence
 from heapq import merge
@@ -80,7 +80,7 @@ def _plain(number: float) -> float:
 
 
 def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:  # noqa: C901  # one case a measure
-    """What is ascending in the order asked for, by key; NaN where there is no number."""
+    """Returns the sort numbers of all keys, ascending in the requested order; NaN for a key without one."""
     main, compared = periods[0], periods[-1]
     match order.measure:
         case OrderMeasure.KEY:

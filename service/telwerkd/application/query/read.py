@@ -1,7 +1,7 @@
-"""Read: what a plan says, on one view of the account. Nothing after this stage needs the database.
+"""Read: reads the slices of a plan on one view of the account. No later stage needs the database.
 
-Whole chunks come as rollups, which are cached; what a rollup does not fit (an end within a day, a few named ids) comes
-from the chunks' cells, and what is not in chunks yet from the deltas.
+Whole chunks are read as rollups, which are cached; parts that no rollup fits (an end within a day, a few named ids) are
+read from the chunks' cells, and facts that are not in chunks yet from the delta entries.
 """
 
 from collections import Counter
@@ -48,7 +48,7 @@ _JOINED_MAX = 1 << 18
 def read(
     planned: QueryPlan, periods: tuple[Period, ...], view: AnswerView, rollups: RollupCache, budget: RowBudget
 ) -> Reading:
-    """Returns what a plan says, read from the view that it was made on. New rollups are put into the cache.
+    """Returns the reading of a plan, on the view that it was made on. New rollups are put into the cache.
 
     Raises:
         LimitExceededError: there are too many rows.
@@ -108,7 +108,7 @@ class _Reader:
         )
 
     def _unscheduled(self, planned: KpiPlan) -> tuple[str, ...]:
-        """Returns the widgets that have durations which were not told in service time (R-SERVICE-7)."""
+        """Returns the widgets with durations that were not measured in service time (R-SERVICE-7)."""
         lacking: Counter[str] = Counter()
         for of, sign in zip(planned.by_widget, (-1, 1), strict=False):
             found = self.slice(of)

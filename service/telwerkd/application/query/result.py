@@ -1,4 +1,4 @@
-"""What a query is answered with: the types."""
+"""The types of an answer."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from telwerkd.domain.time.week import WeekSpan
 
 
 class GroupKey(NamedTuple):
-    """What a row was grouped by; None where it was not."""
+    """The key of a row; None for a dimension that it is not grouped by."""
 
     operator: str | None = None
     group: str | None = None
@@ -32,14 +32,14 @@ class GroupKey(NamedTuple):
 
 
 class DurationNumbers(NamedTuple):
-    """What is asked for of a row's durations in one period, in ms."""
+    """Percentiles and histogram of a row's durations in one period, in ms."""
 
     asked: tuple[float, ...]
     """The percentiles."""
     percentiles: Floats
     """By percentile, in the order asked for, and bucket; NaN without facts."""
     histogram: Histogram | None
-    """If asked for."""
+    """The histogram, if requested."""
 
 
 class Numbers(NamedTuple):
@@ -67,11 +67,11 @@ class AnswerRow(NamedTuple):
     counts: IntArray
     sums: IntArray | None
     distribution: IntArray | None
-    """These three: see `Numbers`."""
+    """Counts, sums and distribution, as in `Numbers`."""
     compared: Numbers | None = None
-    """Those of the compared period, in its own buckets."""
+    """The numbers of the compared period, in its own buckets."""
     rest: bool = False
-    """The sum of all keys that are not named."""
+    """Whether the row is the sum of all keys that have no row."""
     share: float | None = None
     """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
     below: IntArray | None = None
@@ -88,7 +88,7 @@ class GrandTotal(NamedTuple):
     below: int | None = None
     """Of a rate: what is below the line."""
     percentiles: tuple[tuple[float, float], ...] = ()
-    """Those asked for, each with its value; none without facts."""
+    """The requested percentiles, each with its value; none without facts."""
     histogram: tuple[tuple[int, int, int], ...] = ()
     """If asked for: the shortest and the longest duration of each bin, in ms, and how many there are."""
 
@@ -129,9 +129,9 @@ class Answer(NamedTuple):
     time_zone: str
     answer_version: AnswerVersion
     next: RowPlace | None
-    """Where the next page begins, after this place; None on the last."""
+    """The cursor of the next page; None on the last."""
     rows: int = 0
-    """How many rows of chunks and deltas it was made of."""
+    """The number of rows of chunks and deltas that were read."""
     points: int = 0
     """How many numbers it has."""
     granularity: Granularity | None = None

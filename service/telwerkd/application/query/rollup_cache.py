@@ -1,4 +1,4 @@
-"""Rollups that are still true: kept by chunks, valid while the chunks' versions are those that they were made of."""
+"""The cache of rollups, keyed by chunks: an entry is valid while the chunks' versions are unchanged."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -27,14 +27,14 @@ Versions: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class RollupCache:
-    """The rollups that were used last, of at most so many bytes in all; 0 keeps none. Threads may share it."""
+    """An LRU cache of rollups, bounded in bytes; 0 disables it. Thread-safe."""
 
     def __init__(self, bytes_max: int) -> None:
         self._rollups: BoundedCache[RollupKey, tuple[Versions, Rollup]] = BoundedCache(bytes_max)
 
     @property
     def kept(self) -> AnyCache:
-        """What is kept, for the figures of it."""
+        """The cache behind it, for its figures."""
         return self._rollups
 
     def get(self, keys: Sequence[tuple[RollupKey, Versions]]) -> list[Rollup | None]:
@@ -49,7 +49,7 @@ class RollupCache:
         return found[1]
 
     def put(self, key: RollupKey, versions: Versions, rollup: Rollup) -> None:
-        """Keeps a rollup, in the place of an earlier one."""
+        """Caches a rollup, replacing an earlier one of the key."""
         self._rollups.put(key, (versions, rollup), _size(versions, rollup))
 
 

@@ -1,8 +1,8 @@
-"""Chooses where the stages of a query run, by what they cost (`stages`).
+"""Chooses where the stages of a query (`stages`) run, by their cost.
 
-What reads runs in the event loop where it costs little, else in a reader's thread. What follows needs no database: it
-runs in the event loop where it costs little, else in a thread that computes. Nothing but this module chooses, and
-nothing that was read is read again (docs/decisions/0011).
+Reads run in the event loop if they are cheap, else in a reader's thread. The later stages need no database: they run in
+the event loop if they are cheap, else in a worker thread. Only this module chooses, and nothing is read twice
+(docs/decisions/0011).
 """
 
 import asyncio
@@ -39,7 +39,7 @@ Hop = Callable[[Callable[[], T]], Awaitable[T]]
 
 
 class QueryFigures:
-    """What answers were made of, and how large they were. Threads share it."""
+    """Histograms of the rows read and the numbers of answers. Thread-safe."""
 
     def __init__(self, limits: LimitCounts | None = None) -> None:
         self.limits = limits or LimitCounts()
@@ -67,10 +67,10 @@ class Queries:
         loop_cost_max: int = cost.LOOP_COST_MAX,
         is_crowded: Callable[[AccountId], bool] = lambda _account: False,
     ) -> None:
-        """`spent` is told what an account's queries cost, in estimated milliseconds.
+        """`spent` receives the cost of an account's queries, in estimated milliseconds.
 
-        What costs more than `loop_cost_max` does not run in the event loop, nor does anything of an account that
-        `is_crowded`: others wait for that, however short it is.
+        Queries that cost more than `loop_cost_max` do not run in the event loop, nor do any of an account that
+        `is_crowded`: many short ones would block the loop for other accounts too.
         """
         self._is_crowded = is_crowded
         self._spent = spent
@@ -88,7 +88,7 @@ class Queries:
         """One answer in a turn of the event loop: many questions at once must not keep everything else waiting."""
 
     def use(self, limits: QueryLimits) -> None:
-        """Goes by other limits from the next question on."""
+        """Sets the limits from the next query on."""
         self._limits = limits
 
     async def ask(self, query: Query, then: Callable[[Answer], T], *, short: bool = True) -> T:
@@ -112,9 +112,9 @@ class Queries:
         return await self._readers.run(query.account, partial(self._ask_in_thread, found.known, then, short=short))
 
     async def ask_in_turn(self, query: Query, then: Callable[[Answer], T]) -> T:
-        """Returns what `then` makes of the answer to `query`, in threads, however many questions of the account wait.
+        """Answers `query` in threads, however many of the account wait; returns what `then` makes of the answer.
 
-        For those who ask one after the other. Raises what `ask` does, but no QuotaExceededError.
+        For callers with one query at a time. Raises as `ask` does, but no QuotaExceededError.
         """
         check(query)
         job = partial(self._ask_in_thread, query, partial(self._noted, then), short=False)
@@ -161,7 +161,7 @@ class Queries:
         return then(assemble(ranked, points))
 
     def _charge(self, reading: Reading, names: int = 0) -> int:
-        """Tells what a query costs but for its answer's numbers, and returns that without its display names."""
+        """Charges a query's cost, without its answer's numbers, to the account; returns it without display names."""
         spent = reading.outline.cost + cost.of_grouping(reading)
         milliseconds = cost.milliseconds(spent, reading.folded) + names * _NAME_MS
         self._spent(reading.outline.query.account, milliseconds)
@@ -172,7 +172,7 @@ class Queries:
         return then(answer)
 
     def _take_turn(self) -> bool:
-        """Whether nothing was computed in this turn of the event loop yet; then this is."""
+        """Claims this iteration of the event loop for one computation; returns False if it has had one."""
         if not self._is_loop_free:
             return False
         self._is_loop_free = False
@@ -193,10 +193,10 @@ class Queries:
         then: Callable[[int, Answer], T],
         together: Callable[[list[T | TelwerkError]], U],
     ) -> U:
-        """Returns what `together` makes of what `then` makes of each query's place and answer, or of what is wrong.
+        """Answers the queries of a batch; returns what `together` makes of each result of `then`, or error.
 
-        All see the same state of the account, and share the limits on rows and points. What is wrong already passes
-        through.
+        All queries read the same view, and share the limits on rows and points. `then` gets index and answer. Errors
+        among the queries are passed through.
 
         Raises:
             QuotaExceededError: too many questions of the account wait.
@@ -230,7 +230,7 @@ class Queries:
         return await self._readers.run(account, job)
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
-        """Returns where the account stands: as long as it stands there, answers stay what they are.
+        """Returns the version of the account's answers, which stay the same while it does.
 
         Raises:
             UnavailableError: the database does not answer.

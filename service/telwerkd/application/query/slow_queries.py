@@ -1,6 +1,6 @@
-"""The log of slow queries: each that took longer than a threshold, with its plan and the times of its stages.
+"""The log of slow queries: each above a threshold, with its plan and the times of its stages.
 
-It names no id that a query filters by: a filter is told by what it is made of.
+Ids that a query filters by are not logged: a filter is shown by its dimensions and numbers of ids.
 """
 
 import logging
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class SlowQueries:
-    """Logs what takes longer than `threshold_seconds`; 0 logs nothing, and then nothing is timed either."""
+    """Logs queries that take longer than `threshold_seconds`; 0 disables log and timing."""
 
     def __init__(self, threshold_seconds: float) -> None:
         self.threshold_seconds = threshold_seconds
 
     def watched(self, method: str, account: AccountId) -> AbstractContextManager[None]:
-        """Times what is done within for a query, or for those of a batch."""
+        """Returns a context manager that times a query or a batch, and logs it if slow."""
         return _Watched(method, account, self.threshold_seconds) if self.threshold_seconds else nullcontext()
 
 
@@ -77,7 +77,7 @@ def _of_plans(plans: Sequence[QueryPlan], budgets: Collection[RowBudget]) -> dic
 
 
 def _conditions(query: Query) -> list[str]:
-    """`operators:3`: on how many ids."""
+    """Returns the conditions of a filter as texts such as `operators:3`, with the number of ids."""
     ids = {"operators": query.filter.operators, "groups": query.filter.groups, "widgets": query.filter.widgets}
     ids |= {"values": query.filter.values, "questions": query.filter.questions}
     counted = {name: sum(map(len, of)) for name, of in ids.items()} | {

@@ -1,6 +1,6 @@
-"""The stages of a query in their order: plan, place in time and read on a view; group, rank and assemble after it.
+"""The stages of a query in order: plan, place in time, and read, on a view; then group, rank and assemble.
 
-Where display names are asked for, group and rank come before the view is closed too (`named`).
+Where display names are requested, group and rank also run before the view is closed (`named`).
 """
 
 from collections.abc import Callable, Sequence
@@ -36,15 +36,15 @@ T = TypeVar("T")
 
 
 class QueryView(AnswerView, HistoryView, Protocol):
-    """What is read for a query, as of now or of an instant."""
+    """The reads of a query, as of now or of an instant."""
 
 
 class NamedQueryView(QueryView, DisplayNamesView, Protocol):
-    """The same, and display names."""
+    """`QueryView`, with display names."""
 
 
 class ToThread(NamedTuple):
-    """Says that a query is to be read in a thread, and what is known of it by then."""
+    """The result of a stage that requires a thread to read the query, with what is known so far."""
 
     known: "Known"
 
@@ -253,10 +253,10 @@ def answer_all(
     then: Callable[[int, Answer], T],
     memory: AnswerMemory | None = None,
 ) -> list[T | TelwerkError]:
-    """Returns what `then` makes of the place and the answer of each query of a batch, or what is wrong with it.
+    """Returns for each query of a batch what `then` makes of its index and answer, or its error.
 
     Raises:
-        UnavailableError: memory has no room for the numbers of all.
+        UnavailableError: there is not enough memory for the numbers of all.
     """
     points = PointBudget(limits.points_max, memory)
 

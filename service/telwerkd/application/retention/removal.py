@@ -1,4 +1,4 @@
-"""Taking events out of the log without taking the counters' truth away: retention and erasure.
+"""Removal of events from the log without a change of counts: retention and erasure.
 
 The law is then: counters == base facts + the facts of the fold over base states and remaining events (R-KEEP-1).
 """
@@ -22,11 +22,11 @@ async def purge(
     now: Micros = EPOCH,
     turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> int:
-    """Replaces an account's events before `horizon` by base states and base facts; gives how many.
+    """Replaces an account's events before `horizon` by base states and base facts; returns how many.
 
-    Counts stay as they are. From the first moment on, events before the horizon are refused. A conversation whose limit
-    before the horizon is not settled yet keeps its events until the next purge. A transaction, each in a `turn` of its
-    own, reads logs of `events_max` events at most, but always one conversation's. `now` is when it happens.
+    Counts do not change. From the first transaction on, events before the horizon are refused. A conversation with an
+    unsettled limit before the horizon keeps its events until the next purge. Each transaction runs in a `turn` of its
+    own, and reads logs of `events_max` events at most, but at least one conversation's. `now` is the instant of it.
     """
     purged, after = 0, ConversationId("")
     while True:
@@ -40,17 +40,17 @@ async def purge(
 
 
 async def horizon_of(store: Store, account: AccountId) -> Horizon:
-    """Where an account's horizon is."""
+    """Returns an account's horizon."""
     return await store.read(account, horizon_in)
 
 
 async def lower_horizon(store: Store, account: AccountId, instant: Micros) -> Horizon:
-    """Takes an account's horizon back, as after a purge by a clock that was wrong; gives what it was before.
+    """Moves an account's horizon back, as after a purge with a wrong clock; returns the earlier one.
 
-    What was purged stays purged and counted, and is still refused. Writes wait while every base state is looked at.
+    Purged events stay purged and counted, and are still refused. Writes wait while every base state is read.
 
     Raises:
-        InvalidArgumentError: `instant` is not before the horizon, or something that was purged is not before it.
+        InvalidArgumentError: `instant` is not before the horizon, or a purged event is not before `instant`.
     """
     [before] = await store.write([(account, LowerHorizon(instant))])
     return before
@@ -61,10 +61,10 @@ async def erase(
 ) -> Erased:
     """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
 
-    R-KEEP-4. `now` is when it happens.
+    R-KEEP-4. `now` is the instant of the erasure.
 
-    Its events are refused from then on, those that have not arrived yet as well, so it need not be there to be erased.
-    Facts of purged events are anonymous already, and stay.
+    Its events are refused from then on, later ones too, so the conversation need not exist to be erased. Facts of
+    purged events are anonymous already, and stay.
     """
     [erased] = await store.write([(account, Erase(conversation, keep_counts, now))])
     return erased

@@ -1,1 +1,1 @@
-"""What accounts share: turns, quotas, memory, and how much of them one account may have."""
+"""Fair shares of the server's resources between accounts: scheduling turns, quotas, memory, throttling."""

@@ -1,7 +1,7 @@
-"""Fair shares between accounts: how much of one account's calls is in work while other accounts call as well.
+"""Fair scheduling of calls: bounds the concurrent work of each account while several accounts call.
 
-What a call waits for at every stage (the event loop, the reader threads, the transaction in front) is then a bounded
-amount of each other account's work, however many calls that account sends. An account that is alone is not limited.
+At every stage (event loop, reader threads, transactions) a call then waits for a bounded amount of each other account's
+work, however many calls that account sends. A single active account is not limited.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ class _Waiting(NamedTuple):
 
 
 class AccountTurns:
-    """Lets calls of one kind begin: all at once while one account calls, else up to a weight of each account.
+    """Admits calls of one kind: all at once while only one account calls, else up to a weight per account.
 
-    The other calls of an account wait in their order, and accounts do not wait for one another. A call that weighs more
-    than all may begins when nothing else of its account is in work. For the event loop's thread only.
+    The other calls of an account are queued (FIFO); accounts do not wait for one another. A call above the maximal
+    weight begins when no other of its account is running. For the event loop's thread only.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class AccountTurns:
         check: Callable[[AccountId, int, int], None],
         throttle: AccountThrottle | None = None,
     ) -> None:
-        """`check` raises QuotaExceededError if, beside the weight of an account that waits, no more of it may wait.
+        """`check` raises QuotaExceededError if an account's queue is full; it gets account, queued and new weight.
 
-        With `throttle`, an account that shares rests after its calls, by how long they took.
+        With `throttle`, an account pauses after its calls, for a time in proportion to theirs, while accounts share.
         """
         self._throttle = throttle
         self._rested: dict[AccountId, asyncio.TimerHandle] = {}
-        """When accounts whose calls wait will have rested."""
+        """Timers of the ends of pauses, of accounts with queued calls."""
         self._sharing = sharing
         self.weight_max = weight_max
         self._check = check
@@ -51,10 +51,10 @@ class AccountTurns:
         self._waiting: dict[AccountId, deque[_Waiting]] = {}
 
     def turn(self, account: AccountId, weight: int = 1, *, waiting_is_bounded: bool = True) -> "Turn":
-        """A context manager for what a call of an account does; entering it waits for the call's turn.
+        """Returns a context manager for a call of an account; entering it waits for the call's turn.
 
         Raises on entering:
-            QuotaExceededError: too much of the account waits already, unless `waiting_is_bounded` is false.
+            QuotaExceededError: the account's queue is full, unless `waiting_is_bounded` is false.
         """
         return Turn(self, account, weight, waiting_is_bounded=waiting_is_bounded)
 
@@ -63,14 +63,14 @@ class AccountTurns:
         return self._sharing.is_shared and (self._calls[account] > 1 or account in self._waiting)
 
     def begin(self, account: AccountId, weight: int) -> bool:
-        """Begins a call if it need not wait; else await `wait`."""
+        """Begins a call if it need not wait, and returns whether it did; if not, await `wait`."""
         if account in self._waiting or not self._fits(account, weight):
             return False
         self._hold(account, weight)
         return True
 
     async def wait(self, account: AccountId, weight: int, *, is_bounded: bool) -> None:
-        """Returns when a call has begun. A call that is cancelled while it waits leaves the queue."""
+        """Waits in the queue until the call has begun. A cancelled call leaves the queue."""
         queue = self._waiting.get(account, deque())
         if is_bounded:
             self._check(account, sum(one.weight for one in queue), weight)
@@ -122,7 +122,7 @@ class AccountTurns:
         self._await_rest(account)
 
     def _await_rest(self, account: AccountId) -> None:
-        """Lets those that wait for nothing but that their account has rested begin then."""
+        """Sets a timer to begin queued calls of an idle account when its pause ends."""
         timer = self._rested.pop(account, None)
         if timer is not None:
             timer.cancel()
@@ -132,7 +132,7 @@ class AccountTurns:
 
 
 class Turn:
-    """See `AccountTurns.turn`."""
+    """A context manager for one call's turn, as `AccountTurns.turn` returns."""
 
     __slots__ = ("_account", "_begun", "_turns", "_waiting_is_bounded", "_weight")
 
@@ -155,21 +155,21 @@ class Turn:
 
 
 class CallTurns:
-    """The turns of all calls: of those that bring events, and of the others."""
+    """The turns of all calls: of calls with events, and of the others."""
 
     def __init__(self, limits: IngestLimits, queries_max: int, readers: Readers) -> None:
-        """What may wait is bounded as it is behind it: by an account's share of `limits`, and by that of `readers`."""
+        """The queues have the limits of the later stages: an account's share of `limits`, and that of `readers`."""
         self._limits = limits
         self._readers = readers
         self.sharing = Sharing()
         self.events = AccountTurns(self.sharing, limits.account_shared_events_max, self._check_events)
-        """Of calls that bring events, which they weigh."""
+        """The turns of calls with events; the weight of a call is their number."""
         throttle = AccountThrottle(self.sharing, LOOP_TIMES)
         self.questions = AccountTurns(self.sharing, queries_max, self._check_questions, throttle)
-        """Of all other calls; each weighs 1."""
+        """The turns of all other calls, each with a weight of 1."""
 
     def use(self, limits: IngestLimits, queries_max: int) -> None:
-        """Goes by other limits from the next call on."""
+        """Sets the limits from the next call on."""
         self._limits = limits
         self.events.weight_max = limits.account_shared_events_max
         self.questions.weight_max = queries_max

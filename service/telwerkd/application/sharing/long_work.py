@@ -1,4 +1,4 @@
-"""Work of many transactions, one after the other, that leaves the server to others between them."""
+"""Long work of many consecutive transactions, with pauses in between."""
 
 import asyncio
 from typing import Final
@@ -21,7 +21,7 @@ _REST_SECONDS_MAX: Final = 0.1
 
 
 class Step:
-    """How far one transaction goes, that reads the log of one conversation after the other. It begins as it is made."""
+    """The bounds of one transaction of long work, in events and time from its creation on."""
 
     def __init__(self, events_max: int, seconds_max: float) -> None:
         self._begun = monotonic()
@@ -41,10 +41,10 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """The seconds elapsed so far."""
         return monotonic() - self._begun
 
 
 async def rest_after(seconds: float) -> None:
-    """Leaves the server to others for as long as a transaction took, up to a bound."""
+    """Pauses for as long as a transaction took, up to a maximum."""
     await asyncio.sleep(min(seconds, _REST_SECONDS_MAX))

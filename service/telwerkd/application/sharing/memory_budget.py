@@ -1,4 +1,4 @@
-"""The memory that calls may hold together: counted by ourselves, because gRPC's Python API has no quota for it."""
+"""The limit on the memory of all calls together, as gRPC's Python API has no quota for it."""
 
 from threading import Lock
 from types import TracebackType
@@ -10,10 +10,10 @@ _RETRY_SECONDS = 0.5
 
 
 class MemoryBudget:
-    """Counts the bytes that requests, replies and watches hold, and turns away what would not fit (`memory_bytes_max`).
+    """Counts the reserved bytes of requests, replies and watches, and refuses reservations above `memory_bytes_max`.
 
-    What is counted is an upper estimate by whoever reserves it. A reservation is one thread's at a time; threads that
-    compute answers have theirs, beside those of the event loop.
+    Callers reserve an upper estimate. A reservation is used by one thread at a time; the event loop and threads that
+    compute answers have reservations of their own.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -22,13 +22,13 @@ class MemoryBudget:
         self.lock = Lock()
 
     def reserve(self, size: int, what: str) -> "Reservation":
-        """Counts `size` bytes until the reservation is released.
+        """Reserves `size` bytes until the reservation is released.
 
-        A reservation larger than the whole budget is admitted while nothing else is reserved, so that no bound makes
+        A reservation larger than the whole budget is admitted while nothing else is reserved, so that no limit makes
         a valid request impossible.
 
         Raises:
-            UnavailableError: OVERLOADED, they do not fit beside what is reserved.
+            UnavailableError: OVERLOADED, there is not enough left.
         """
         reservation = Reservation(self, what)
         reservation.resize(size)
@@ -36,7 +36,7 @@ class MemoryBudget:
 
 
 class Reservation:
-    """Bytes that are counted until `release`; a context manager that releases them."""
+    """Bytes reserved until `release`; a context manager that releases them."""
 
     def __init__(self, budget: MemoryBudget, what: str) -> None:
         self._budget = budget
@@ -44,10 +44,10 @@ class Reservation:
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Counts `size` bytes instead of as many as before; shrinking always succeeds.
+        """Changes the reservation to `size` bytes; shrinking always succeeds.
 
         Raises:
-            UnavailableError: OVERLOADED, they do not fit; the reservation stays as it was.
+            UnavailableError: OVERLOADED, there is not enough left; the reservation is unchanged.
         """
         budget = self._budget
         with budget.lock:
@@ -70,7 +70,7 @@ class Reservation:
         return part
 
     def release(self) -> None:
-        """Counts them no more. Safe to repeat."""
+        """Releases the bytes. Idempotent."""
         self.resize(0)
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ _UNCOUNTED_BYTES = 2**20
 
 
 class AnswerMemory:
-    """What an answer takes in memory while it is made, in whatever thread; a context manager that ends it."""
+    """The reservation of an answer while it is computed, in any thread; a context manager that ends it."""
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._reservation = budget.reserve(0, "the answer")
@@ -96,10 +96,10 @@ class AnswerMemory:
         self._is_over = False
 
     def take(self, size: int) -> None:
-        """Counts `size` bytes more. Nothing once it has ended: whoever asked has gone before the thread was done.
+        """Reserves `size` bytes more; none after the end, when the caller was cancelled before the thread was done.
 
         Raises:
-            UnavailableError: OVERLOADED, they do not fit beside what other calls hold.
+            UnavailableError: OVERLOADED, there is not enough left.
         """
         with self._lock:
             self._size += size

@@ -1,8 +1,8 @@
-"""How much an account may ask for in a second: calls, events, and time that its queries compute.
+"""Rate limits of accounts: calls, events, and computing time of queries, per second.
 
-Each is a bucket of tokens (a token bucket): it fills at the rate of its limit, holds what comes in `burst_seconds`, and
-begins full. Of a bucket one number is kept, the instant at which it will be full; one that is full is forgotten, so
-that only accounts that were just active take memory. Each server process counts for itself.
+Each is a token bucket: it fills at the rate of its limit, holds the tokens of `burst_seconds`, and begins full. A
+bucket is stored as one number, the instant at which it will be full; full ones are dropped, so that only recently
+active accounts take memory. Each server process counts for itself.
 """
 
 from collections import OrderedDict
@@ -21,7 +21,7 @@ _SWEPT: Final = 2
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """What an account may use of each in a second, by the names of the settings; None is without a limit."""
+    """The limits of an account per second, by the names of the settings; None is unlimited."""
 
     account_calls_per_second_max: float | None = None
     account_events_per_second_max: float | None = None
@@ -59,16 +59,16 @@ class Buckets:
         return len(self._full_at)
 
     def wait(self, account: AccountId, seconds: float, burst_seconds: float, now: float) -> float:
-        """How long it takes until so much may be taken; 0 if it may be now.
+        """Returns the seconds until so many tokens may be taken; 0 if they may be now.
 
-        `seconds` is what is wanted, as the time in which it comes in. What is more than a bucket holds is admitted once
-        the bucket is full, so that no limit makes a valid request impossible.
+        `seconds` is the time in which the tokens come in. More tokens than a bucket holds may be taken once it is full,
+        so that no limit makes a valid request impossible.
         """
         lacking = self._full_at.get(account, now) - now
         return max(0.0, lacking - (burst_seconds - min(seconds, burst_seconds)))
 
     def take(self, account: AccountId, seconds: float, now: float) -> None:
-        """Takes it, even if it is not there: then the bucket owes it."""
+        """Takes tokens; the bucket may become negative."""
         full_at = self._full_at.get(account)
         if full_at is None:
             self._sweep(now)
@@ -82,7 +82,7 @@ class Buckets:
 
 
 class AccountRates:
-    """Counts what accounts ask for, and turns away what is beyond their limits."""
+    """Counts calls, events and query time of accounts, and refuses calls beyond their limits."""
 
     def __init__(self, limits: RateLimits, clock: Callable[[], float] = monotonic) -> None:
         self._limits = limits
@@ -91,17 +91,17 @@ class AccountRates:
         self._calls, self._events, self._queries = Buckets(), Buckets(), Buckets()
 
     def use(self, limits: RateLimits) -> None:
-        """Goes by other limits from the next call on."""
+        """Sets the limits from the next call on."""
         self._limits = limits
         self._are_any = limits.are_any
 
     def admit(self, account: AccountId, *, calls: int = 1, events: int = 0, is_query: bool = False) -> None:
-        """Counts a call with what it brings; of a call that is refused nothing is counted.
+        """Counts a call with its events; a refused call is not counted.
 
-        A query is counted when its cost is known (`spent`); until what earlier ones cost has come in, it is refused.
+        A query is charged when its cost is known (`spent`), and refused while the bucket is negative from earlier ones.
 
         Raises:
-            QuotaExceededError: the account is beyond one of its limits.
+            QuotaExceededError: the account has reached one of its limits.
         """
         if not self._are_any:  # as most servers run: each call comes by here
             return
@@ -127,7 +127,7 @@ class AccountRates:
                 buckets.take(account, seconds, now)
 
     def spent(self, account: AccountId, query_ms: float) -> None:
-        """Counts what a query has cost."""
+        """Charges the cost of a query."""
         limit = self._limits.limit_of("account_query_ms_per_second_max", account)
         if limit is not None:
             self._queries.take(account, query_ms / limit, self._clock())

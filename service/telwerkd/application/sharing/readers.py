@@ -1,7 +1,7 @@
-"""Turns at the database for what accounts ask: no account holds more than half of what reads.
+"""Fair scheduling of database reads: no account uses more than half of the concurrent reads.
 
-In front of both databases. An account's questions wait in a queue of the account's own, and the queues take turns;
-so what one account asks, however much of it, delays another account by one of its answers at most.
+It applies to both databases. Each account has a queue of its own, and the queues take turns; so an account's queries,
+however many, delay another account by one answer at most.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _RETRY_SECONDS = 0.5
 
 
 class ReaderTurns:
-    """A number of places, shared out among accounts. For the event loop's thread only."""
+    """A semaphore with fair queues by account. For the event loop's thread only."""
 
     def __init__(self, places: int, waiting_max: int) -> None:
         self._free = places
@@ -34,10 +34,10 @@ class ReaderTurns:
         """Accounts in the order of their turns."""
 
     async def take(self, account: AccountId, *, waiting_is_bounded: bool = True) -> None:
-        """Waits for a place, which `give_back` must end. Who is cancelled while it waits leaves the queue.
+        """Acquires a permit, to be released by `give_back`. A cancelled waiter leaves the queue.
 
         Raises:
-            QuotaExceededError: too many of the account wait already.
+            QuotaExceededError: the account's queue is full.
         """
         if self._may(account) and account not in self._waiting:
             self._hold(account)
@@ -67,7 +67,7 @@ class ReaderTurns:
             )
 
     def give_back(self, account: AccountId) -> None:
-        """Ends a place that was held, and lets those begin who wait for one."""
+        """Releases a permit, and passes it on to a waiter."""
         self._free += 1
         self._held[account] -= 1
         self._held = +self._held
@@ -100,7 +100,7 @@ class ReaderTurns:
 
 
 class Readers:
-    """Reads for accounts, and other work of theirs that the event loop has no time for, by turns."""
+    """Runs accounts' reads, and other work in threads, in turns."""
 
     def __init__(self, store: Store, waiting_queries_per_account_max: int) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class Readers:
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
 
     def use(self, waiting_queries_per_account_max: int) -> None:
-        """Goes by another limit; what waits already stays."""
+        """Sets the limit of the queues; queued reads stay."""
         self._turns.waiting_max = waiting_queries_per_account_max
 
     def check_waiting(self, waiting: int) -> None:
@@ -122,9 +122,9 @@ class Readers:
         then: Callable[[S], T],
         read: Callable[[S], None] = lambda _found: None,
     ) -> T:
-        """Returns what `then` makes, in a thread, of what `work` reads on one consistent view, which is closed by then.
+        """Runs `work` on a consistent view, then `then` on its result in a thread after the view is closed.
 
-        In between `read` is told what was found, in the event loop.
+        In between, `read` is called with the result in the event loop.
 
         Raises:
             QuotaExceededError: too much of the account waits.
@@ -149,10 +149,10 @@ class Readers:
     async def run(
         self, account: AccountId, job: Callable[[], Coroutine[Any, Any, T]], *, waiting_is_bounded: bool = True
     ) -> T:
-        """Awaits `job` in a turn of the account: one place, however many threads the job uses one after the other.
+        """Awaits `job` in a turn of the account: with one permit, however many threads it uses one after the other.
 
-        A caller that goes away before its turn is never worked for; later, the job runs to its end, and holds its
-        place until then. Who asks one question at a time only may wait in any case.
+        A caller that is cancelled before its turn never starts the job; once started, the job runs to its end with its
+        permit. Callers with one query at a time may pass `waiting_is_bounded=False`.
 
         Raises:
             QuotaExceededError: too much of the account waits.
@@ -161,7 +161,7 @@ class Readers:
         return await self._held(account, asyncio.ensure_future(job()))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Runs in a thread what needs no database. For jobs that have their turn (`run`)."""
+        """Runs work without database access in a thread. For jobs within their turn (`run`)."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work)
 
     async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:

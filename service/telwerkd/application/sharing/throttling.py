@@ -1,10 +1,10 @@
-"""How long an account that used much of the event loop, the readers or the writer leaves them to other accounts.
+"""Throttling: an account that used much of the event loop, the readers or the writer pauses for other accounts.
 
-The event loop, the threads that read and the writer each do one thing at a time, and nobody can take them away from
-whoever has them. So what a call waits for is whatever another account does there at that moment; and if that account
-has work without end, it waits in each of the ten turns of the loop that a call takes. Therefore an account leaves the
-thing to others after each piece of its work, for longer than that took: most of the time it is free. That is asked
-while accounts share the server only, and only of those that use more of it than they would get so.
+Event loop, reader threads and writer each do one thing at a time, without preemption. So a call waits for whatever
+another account runs there at that moment; if that account always has work, it waits in each of the ten iterations of
+the loop that a call takes. Therefore an account pauses after each piece of its work, for longer than that took: most of
+the time the resource is free. It applies only while accounts share the server, and only to those that use more than
+they would get with pauses.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Sharing:
         self._shared_until = 0.0
 
     def called(self, account: AccountId) -> None:
-        """Notes a call of an account."""
+        """Records a call of an account."""
         if account != self._last:
             if self._last is not None:
                 self._shared_until = self._clock() + SHARED_SECONDS
@@ -56,18 +56,18 @@ class Sharing:
 
 
 class AccountThrottle:
-    """The rests of accounts at one thing that they share. For the event loop's thread only."""
+    """The pauses of accounts at one shared resource. For the event loop's thread only."""
 
     def __init__(self, sharing: Sharing, times: float, clock: Callable[[], float] = monotonic) -> None:
-        """An account leaves the thing to others for `times` as long as it has used it."""
+        """An account pauses for `times` as long as it has used the resource."""
         self._sharing = sharing
         self._times = times
         self._clock = clock
         self._owes_until: dict[AccountId, float] = {}
-        """When an account will have rested for all that it did."""
+        """The instant at which an account's pauses will be over."""
 
     def worked(self, account: AccountId, seconds: float) -> None:
-        """Notes a piece of work that is just over."""
+        """Charges an account for a piece of work that has just ended."""
         if not self._sharing.is_shared:
             return
         now = self._clock()
@@ -78,7 +78,7 @@ class AccountThrottle:
         self._owes_until[account] = min(owes_until, now + _CREDIT_SECONDS + _OWED_SECONDS_MAX)
 
     def left_seconds(self, account: AccountId) -> float:
-        """How long an account has to rest from now on; 0 where it may work."""
+        """Returns how long an account must still pause; 0 where it may work."""
         until = self._owes_until.get(account)
         if until is None or not self._sharing.is_shared:
             return 0.0

@@ -1,1 +1,1 @@
-"""What runs in the background: timers that expire, compaction, retention, unused names."""
+"""Background work: settling timers, compaction, retention, freeing of unused names."""

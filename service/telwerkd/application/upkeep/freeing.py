@@ -36,13 +36,13 @@ class _Looked(NamedTuple):
 
 
 class Removal:
-    """Taking something out of an account; `is_empty` once it is known that there was nothing."""
+    """A removal of data from an account; `is_empty` is set if nothing was removed."""
 
     is_empty = False
 
 
 class NameKeeper:
-    """Frees the names of accounts that were at their limit, or from which something was taken out."""
+    """Frees unused names of accounts that reached their limit, or from which data was removed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -50,12 +50,12 @@ class NameKeeper:
         self._looked: dict[AccountId, _Looked] = {}
 
     def notice(self, account: AccountId) -> None:
-        """Has an account looked at soon. Cheap, and safe to repeat."""
+        """Queues an account for the next `run_once`. Cheap and idempotent."""
         self._noticed.add(account)
 
     @contextmanager
     def noticing(self, account: AccountId) -> Iterator[Removal]:
-        """Has an account looked at after something is taken out of it, also where that ends in the middle."""
+        """Queues an account after a removal within the block, even a failed one, unless it is marked as empty."""
         removal = Removal()
         try:
             yield removal
@@ -64,7 +64,7 @@ class NameKeeper:
                 self.notice(account)
 
     async def run_once(self) -> None:
-        """Looks at every account that was noticed and does not rest.
+        """Frees the unused names of every queued account, except during its pause after an earlier look-up.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -104,7 +104,7 @@ class NameKeeper:
 
 
 async def free_names(store: Store, account: AccountId) -> int | None:
-    """Frees an account's unused names and opening hours; gives how many, or None if it changed too often to tell.
+    """Frees an account's unused names and opening hours; returns how many, None if it changed at every attempt.
 
     Raises:
         UnavailableError: the database does not answer.

@@ -1,4 +1,4 @@
-"""How far time has certainly come, by what is stored: what the system's clock is held against."""
+"""Lower bounds of the present from stored data, with which the system's clock is compared."""
 
 import logging
 from collections.abc import Callable
@@ -13,16 +13,16 @@ log = logging.getLogger(__name__)
 
 
 class TimesView(AccountView, LogView, Protocol):
-    """What tells how far time has come."""
+    """Reads the latest stored instants of an account."""
 
 
 def reached(view: TimesView) -> Micros | None:
-    """The latest instant that an account's events and settled limits know of; None if nothing happened."""
+    """Returns the latest instant of an account's events and settled limits; None without any."""
     return max(filter(None, (view.latest_event_time(), view.account().high_water)), default=None)
 
 
 class StoredTime:
-    """Tells a clock what is stored: where it resumes, and while it is doubted, what other servers are told."""
+    """Compares a clock with stored instants: at the start, and while it is doubted with other servers' events."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class StoredTime:
         self._clock.resume(await self._latest(reached))
 
     async def listen(self) -> None:
-        """Tells a doubted clock of the newest event, if one newer than before has come since; by whichever server.
+        """Passes the newest stored event's time to a doubted clock, if newer than before, whichever server stored it.
 
         Raises:
             UnavailableError: the database does not answer.

@@ -1,4 +1,4 @@
-"""What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
+"""Periodic work: settling of due limits, compaction, and retention."""
 
 import asyncio
 from collections.abc import Callable
@@ -71,7 +71,7 @@ and compacting them as often at its end as at its beginning would take most of t
 
 
 async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX, ties_max: int = TIES_MAX) -> bool:
-    """Counts limits that are due by `now` (R-KPI3-14), one bounded transaction per account; whether some may be left.
+    """Settles limits due by `now` (R-KPI3-14), one bounded transaction per account; returns whether any may be left.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -85,7 +85,7 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
 
 
 class UpkeepFigures:
-    """What is counted of upkeep."""
+    """The figures of background work."""
 
     def __init__(self) -> None:
         self.compaction_seconds = Histogram(SECONDS)
@@ -98,7 +98,7 @@ class UpkeepFigures:
 
 
 class Compaction:
-    """Compacts measures that have many deltas, or whose account has been quiet since the last look.
+    """Compacts measures that have many delta entries, or whose account has been quiet since the last run.
 
     A measure that rarely changes waits while others of its account do: its few entries belong to about as many chunks
     as thousands of them would, and each chunk is read and written for a few as for many.
@@ -114,7 +114,7 @@ class Compaction:
         rest_times: float = REST_TIMES,
         is_shared: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_shared` tells whether several accounts call the server."""
+        """`is_shared` returns whether several accounts call the server."""
         self._is_shared = is_shared
         self._store = store
         self._figures = figures or UpkeepFigures()
@@ -122,14 +122,14 @@ class Compaction:
         self._compact_anyway_at = compact_anyway_at
         self._rest_times = rest_times
         self._seen: dict[tuple[AccountId, Measure], int] = {}
-        """Entries at the last look, less those that were moved since."""
+        """The number of entries at the last run, without those moved since."""
         self._rests_until: dict[tuple[AccountId, Measure], float] = {}
         self._parts: dict[tuple[Measure, float], float] = {}
         """Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks the next transaction does at most, by measure,
         and by how long it should take: some measures have many small chunks, others a few large ones."""
 
     async def run_once(self) -> bool:
-        """Compacts each measure that is to be compacted; whether one may have many deltas still."""
+        """Compacts each measure that is due; returns whether one may still have many delta entries."""
         sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
         now = monotonic()
         self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
@@ -152,10 +152,10 @@ class Compaction:
         return left
 
     async def _compact(self, account: AccountId, measure: Measure, size: int, *, is_quiet: bool) -> tuple[int, float]:
-        """One short transaction after the other, with those of others between them.
+        """Compacts a measure in short transactions, between which others run.
 
         Returns:
-            How many entries it moved, and the seconds of its transactions, without what lay between them.
+            The number of entries moved, and the seconds of its transactions, without the time in between.
         """
         moved, worked, entries_max = 0, 0.0, COMPACTED_MAX
         while moved < min(size, COMPACTED_MAX):
@@ -188,9 +188,9 @@ async def purge_old(
 ) -> None:
     """Purges every account's events that are older than the retention, in whole days; `names` frees theirs.
 
-    `now` is what `Clock.deletable` gives, `happens` what `Clock.trusted` does. Counted back from the account's newest
-    event, or limit that has passed, if the clock is further ahead: purging cannot be undone, and a clock that was set
-    wrong must not purge everything. So an account that goes quiet keeps the last days before it did.
+    `now` is of `Clock.deletable`, `happens` of `Clock.trusted`. If the clock is ahead of the account's newest event or
+    settled limit, the retention counts from that: a purge cannot be undone, and a wrong clock must not purge
+    everything. So an inactive account keeps the last days of its activity.
 
     Raises:
         UnavailableError: the database does not answer.

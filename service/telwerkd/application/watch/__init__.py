@@ -1,1 +1,1 @@
-"""Answers that are kept up to date."""
+"""Watches: queries whose answers are streamed again when they change."""

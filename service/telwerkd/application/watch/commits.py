@@ -1,4 +1,4 @@
-"""When the versions of watched accounts were committed, as far as this server knows."""
+"""The times at which versions of watched accounts were committed, as far as this server knows."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ more than ten seconds, which is all that the last range of its histogram says.""
 
 
 class Commits:
-    """The times of commits, by the versions that looks find.
+    """The times of commits, by the versions that polls find.
 
-    A commit does not say which version it made. But each look finds all that was committed before it began; so what
-    was committed between the beginnings of two looks made the version that the second finds. What another server
-    committed is known from the beginning of the look that finds it.
+    A commit does not report its version. But each poll finds all commits before its beginning; so commits between the
+    beginnings of two polls made the version that the second finds. A commit of another server is dated to the beginning
+    of the poll that finds it.
     """
 
     def __init__(self) -> None:
@@ -27,20 +27,20 @@ class Commits:
         self._times: dict[AccountId, dict[int, float]] = {}
 
     def committed(self, account: AccountId) -> None:
-        """This server has committed something of the account."""
+        """Records that this server has committed events of the account."""
         self._since.setdefault(account, monotonic())
 
     def begin_look(self) -> None:
-        """The accounts are looked at now."""
+        """Records the beginning of a poll."""
         self._looking_since = monotonic()
         # Those of a look that failed are still there, and earlier.
         self._before = {**self._since, **self._before}
         self._since = {}
 
     def end_look(self, earlier: Mapping[AccountId, int], found: Mapping[AccountId, int]) -> None:
-        """The look has found these versions; the one before it found the `earlier` ones.
+        """Records the versions that the poll found; the poll before it found the `earlier` ones.
 
-        Where none is new, what was committed had been found before its commit was acknowledged.
+        If none is new, the commits had been found before they were acknowledged.
         """
         times: dict[AccountId, dict[int, float]] = {}
         for account, version in found.items():
@@ -52,5 +52,5 @@ class Commits:
         self._times, self._before = times, {}
 
     def since(self, account: AccountId, seen: int) -> float | None:
-        """When the first version after the one seen was committed; None if no look has found one."""
+        """Returns when the first version after `seen` was committed; None if no poll has found one."""
         return next((time for version, time in self._times.get(account, {}).items() if version > seen), None)

@@ -1,7 +1,7 @@
-"""The last answer of a watch, kept small: what comparing the next answer with it needs, and no more.
+"""The last answer of a watch, compressed to what a comparison with the next answer needs.
 
-Most numbers of a series are 0, and the others small. So of each KPI the numbers of all rows are kept as one array of
-the smallest type that holds them, or as those that are not 0 and where they stand.
+Most numbers of a series are 0, and the others small. So the numbers of all rows of a KPI are stored as one array of the
+smallest sufficient type, or as the non-zero numbers with their positions.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ its key, beside its characters."""
 
 
 class _Packed(NamedTuple):
-    """An array of numbers."""
+    """A compressed array of numbers."""
 
     shape: tuple[int, ...]
     places: npt.NDArray[np.uint32] | None
-    """Where the numbers stand; None: all numbers are there."""
+    """The positions of the non-zero numbers; None: all numbers are stored."""
     numbers: npt.NDArray[np.unsignedinteger[npt.NBitBase]]
 
     @property
@@ -33,7 +33,7 @@ class _Packed(NamedTuple):
         return self.numbers.nbytes + (0 if self.places is None else self.places.nbytes)
 
     def unpacked(self) -> IntArray:
-        """The array as it was."""
+        """Returns the array."""
         if self.places is None:
             return self.numbers.astype(np.int64).reshape(self.shape)
         flat = np.zeros(int(np.prod(self.shape)), np.int64)
@@ -67,7 +67,7 @@ class _Columns(NamedTuple):
         return self.counts.nbytes + sum(of.nbytes for of in (self.distribution, self.below) if of is not None)
 
     def numbers(self) -> list[Numbers]:
-        """Row by row; the sums are zeros."""
+        """Returns the numbers row by row; sums are zeros."""
         counts = self.counts.unpacked()
         sums = np.zeros_like(counts)
         distribution = None if self.distribution is None else self.distribution.unpacked()
@@ -95,11 +95,11 @@ def _columns(numbers: Sequence[Numbers]) -> _Columns:
 
 
 class _Kpi(NamedTuple):
-    """The answer for a KPI."""
+    """The compressed answer for a KPI."""
 
     without_rows: KpiRows
     keys: list[tuple[GroupKey, bool]]
-    """Each row's, and whether it is the rest."""
+    """The key of each row, and whether it is the rest."""
     periods: list[_Columns]
 
     @property
@@ -107,7 +107,7 @@ class _Kpi(NamedTuple):
         return _KPI_BYTES + _ROW_BYTES * len(self.keys) + sum(columns.nbytes for columns in self.periods)
 
     def rows(self) -> list[AnswerRow]:
-        """The rows as they were, but for their stars."""
+        """Returns the rows, with zeros for their sums."""
         main, *compared = [columns.numbers() for columns in self.periods] or [[]]
         return [
             AnswerRow(
@@ -127,7 +127,7 @@ _NO_BUCKETS = Buckets(np.zeros(0, np.int64), first_clipped=False, last_clipped=F
 
 
 class KeptAnswer:
-    """An answer to a time series without its buckets and its stars."""
+    """A compressed answer to a time series, without its buckets and sums."""
 
     def __init__(self, answer: Answer) -> None:
         self.version = answer.answer_version.version
@@ -138,13 +138,13 @@ class KeptAnswer:
         """About how much memory it takes."""
 
     def answer(self) -> Answer:
-        """The answer, as far as it was kept."""
+        """Returns the answer, without the parts that were dropped."""
         kpis = [kpi.without_rows._replace(rows=kpi.rows()) for kpi in self._kpis]
         return self._without_kpis._replace(kpis=kpis)
 
 
 def hashed(rows: KpiRows) -> KpiRows:
-    """The rows with a hash of their durations, which are not kept."""
+    """Returns the rows with a hash in place of their durations."""
     if not has_durations(rows.info.kpi):
         return rows
     numbers = [of for row in rows.rows for of in (row, row.compared) if of is not None]

@@ -1,4 +1,4 @@
-"""What several watches ask alike is answered once: of one answer is made what each of them is to be told."""
+"""Sharing between watches with the same request: one answer is computed, and each watch's update made of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,7 +17,7 @@ UPDATES_MAX: Final = 16
 
 
 class Update(NamedTuple):
-    """What watches are told of an answer, and what they then know."""
+    """The messages to watches about an answer, and the answer to keep."""
 
     messages: Mapping[int | None, bytes | None]
     """By the version of the answer that a watch knew (None: it knew none); None where nothing that it shows is
@@ -26,10 +26,10 @@ class Update(NamedTuple):
 
 
 class SharedQuestion:
-    """A question that one watch asks, or several, and the update that was made last.
+    """The request of one or several watches, with the update that was made last.
 
-    Watches may know answers of different versions: they were opened one after the other, or were busy with their
-    readers. An update is made for all that wait just then, and after it they know the same.
+    Watches may have answers of different versions: they were opened at different times, or their clients read slowly.
+    An update is made for all that are waiting, after which they have the same version.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class SharedQuestion:
 
     @asynccontextmanager
     async def turn(self, watch: object, known: KeptAnswer | None) -> AsyncIterator[None]:
-        """One watch at a time is told an update, or makes one: also for those that wait for their turn."""
+        """Takes the lock under which a watch gets or makes an update; registers it as waiting until it has the lock."""
         self._waiting[watch] = known
         try:
             async with self._lock:
@@ -54,7 +54,7 @@ class SharedQuestion:
     def make(
         self, known: KeptAnswer | None, answer: Answer, encode: Callable[[Answer | None, Answer], bytes | None]
     ) -> Update:
-        """The update to an answer: for the watch whose turn it is, and those that wait longest. Runs in a thread."""
+        """Makes the update of an answer, for the current watch and those waiting longest. Runs in a thread."""
         # The event loop goes on, and more begin to wait: a copy is taken in one step.
         to_tell = {_version(one): one for one in (known, *self._waiting.copy().values())}
         messages: dict[int | None, bytes | None] = {}
@@ -65,9 +65,9 @@ class SharedQuestion:
         return Update(messages, KeptAnswer(answer))
 
     def told(self, known: int | None, version: int) -> Update | None:
-        """The last update, if it tells who knows version `known` (None: nothing) of `version` or a later one.
+        """Returns the last update, if it leads from version `known` (None: none) to `version` or a later one.
 
-        None if it does not, or is no longer new.
+        None if it does not, or has expired.
         """
         update = self._update
         if update is None or known not in update.messages or update.kept.version < version:
@@ -75,7 +75,7 @@ class SharedQuestion:
         return update
 
     def tell(self, update: Update) -> None:
-        """Lets other watches have an update that was just made."""
+        """Publishes an update to the other watches."""
         if self._forgetting is not None:
             self._forgetting.cancel()
         self._update = update if self.watches > 1 else None

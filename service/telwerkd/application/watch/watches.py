@@ -1,9 +1,9 @@
-"""Answers that stay true: a watch asks again when its account has changed, and says what is different.
+"""Watches: a watch repeats its query when its account has changed, and sends the differences.
 
-A watch keeps the last answer, packed, and nothing else: what changes while its reader is busy is in the next answer.
-One look for all watched accounts tells which have changed, also by other processes on the same database. Answers are
-made, compared and encoded in threads; of one account one watch at a time, so that its own questions, and other
-accounts, need not wait for all of its watches. Watches that ask the same share what is made (`shared_question`).
+A watch keeps the last answer, compressed, and no queue: changes while its client is busy are in the next answer. One
+poll for all watched accounts finds those that have changed, also by other processes on the same database. Answers are
+computed, compared and encoded in threads; one watch of an account at a time, so that its own queries, and other
+accounts, need not wait for all of its watches. Watches with the same request share answers (`shared_question`).
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Watches:
         watches_per_account_max: int,
         own_watches: Mapping[str, int] | None = None,
     ) -> None:
-        """`own_watches` are the limits of single accounts, in place of `watches_per_account_max`."""
+        """`own_watches` are the limits of single accounts, which override `watches_per_account_max`."""
         self._store = store
         self._queries = queries
         self._budget = budget
@@ -69,7 +69,7 @@ class Watches:
         self._own_max = own_watches or {}
         self._watching: Counter[AccountId] = Counter()
         self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
-        """One watch of an account at a time makes its answer."""
+        """Locks by account: one watch of an account at a time computes its answer."""
         self._questions: dict[bytes, SharedQuestion] = {}
         """By the request that asks it."""
         self._versions: dict[AccountId, int] = {}
@@ -79,13 +79,13 @@ class Watches:
         self._looked = asyncio.Condition()
 
     def use(self, watches_max: int, watches_per_account_max: int, own_watches: Mapping[str, int]) -> None:
-        """Goes by other limits; what is open stays."""
+        """Sets the limits; open watches stay."""
         self._watches_max = watches_max
         self._per_account_max = watches_per_account_max
         self._own_max = own_watches
 
     async def run(self) -> None:
-        """Looks for accounts that have changed, for good."""
+        """Polls for changed accounts periodically, until cancelled."""
         while True:
             if self._watching:
                 with logging_failures("watches"):
@@ -106,25 +106,25 @@ class Watches:
         return self._watching.total()
 
     def committed(self, account: AccountId) -> None:
-        """An account's events were committed by this server."""
+        """Records that this server has committed events of the account."""
         if account in self._watching:
             self._commits.committed(account)
 
     def updated(self, account: AccountId, seen: int) -> None:
-        """A watch that had seen a version of the account has an update."""
+        """Records the delay of an update to a watch that had `seen` a version of the account."""
         since = self._commits.since(account, seen)
         if since is not None:
             self.lag.observe(monotonic() - since)
 
     @contextmanager
     def watch(self, query: Query, request: bytes) -> Iterator["Watch"]:
-        """A watch, open until it is left.
+        """Opens a watch for the block.
 
-        `request` says all that was asked: watches with the same one share their updates.
+        `request` identifies the query: watches with the same one share their updates.
 
         Raises:
-            QuotaExceededError: the account has too many.
-            UnavailableError: there are too many, or too little memory.
+            QuotaExceededError: the account has too many watches.
+            UnavailableError: there are too many watches, or too little memory.
         """
         account = query.account
         if self._watching.total() >= self._watches_max:
@@ -162,7 +162,7 @@ class Watches:
 
 
 class Watch:
-    """A query, and what was last answered to it."""
+    """A watched query, with its last answer."""
 
     def __init__(
         self,
@@ -197,10 +197,10 @@ class Watch:
         encode: Callable[[Answer | None, Answer], bytes | None],
         turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> bytes | None:
-        """What `encode` makes, in a thread, of the answer before (None the first time) and the answer now.
+        """Returns what `encode` makes, in a thread, of the previous answer (None at first) and the present one.
 
-        The answer before has no buckets and no stars. The memory of an update is counted until the next is waited for.
-        Within `turn` if it has to be made; another watch that asks the same may have done so.
+        The previous answer has no buckets and no sums. The memory of an update is reserved until the next `update`.
+        Unless another watch with the same request has made the update, it is made within `turn`.
 
         Raises:
             InvalidArgumentError, LimitExceededError: see `Queries.ask`.
@@ -218,7 +218,7 @@ class Watch:
         return message
 
     async def _version_now(self) -> int:
-        """What the first answer must tell of: all that was stored when it was asked for."""
+        """Returns the present version, which the first answer must include."""
         return (await self._queries.answer_version(self._query.account)).version
 
     async def _made(
@@ -235,7 +235,7 @@ class Watch:
 
 
 def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
-    """What is different in a later answer to the same query; None where only the whole answer can say it."""
+    """Returns the changes from one answer to a later one; None where only the whole answer can express them."""
     if before.time_zone != after.time_zone:
         return None  # the account's was changed, and with it the buckets
     if [of.is_counted for of in before.kpis] != [of.is_counted for of in after.kpis]:
@@ -269,7 +269,7 @@ def _differ(before: Answer, after: Answer) -> bool:
 
 
 def _same(first: AnswerRow, second: AnswerRow) -> bool:
-    """Whether two rows say the same in both periods."""
+    """Whether two rows have the same numbers in both periods."""
     numbers = (
         (first.counts, second.counts),
         (first.distribution, second.distribution),
@@ -303,7 +303,7 @@ def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, A
 
 
 def _emptied(row: AnswerRow) -> AnswerRow:
-    """A line of zeros."""
+    """Returns a row with all numbers set to 0."""
     return row._replace(
         counts=np.zeros_like(row.counts),
         sums=None if row.sums is None else np.zeros_like(row.sums),

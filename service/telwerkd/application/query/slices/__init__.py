@@ -1,1 +1,1 @@
-"""What a query reads of each KPI: rows of a measure in a period, and what is counted in them."""
+"""Slices: the rows of a measure in a period, and their counts, as a query reads them."""

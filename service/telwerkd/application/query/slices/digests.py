@@ -1,4 +1,4 @@
-"""Digests: durations by key and bucket, from which sums, percentiles and histograms come."""
+"""Digests: durations by key and bucket, from which sums, percentiles and histograms are computed."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -35,7 +35,7 @@ class Histogram(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """Durations of keys, in each bucket. A place is the key times the number of buckets, plus the bucket."""
+    """Durations by key and bucket. A position is the key times the number of buckets, plus the bucket."""
 
     keys: int
     width: int
@@ -44,7 +44,7 @@ class Digest(NamedTuple):
     place: IntArray
     code: IntArray
     n: IntArray
-    """These three: how many facts of each bin, aligned arrays sorted by place and bin."""
+    """Position, bin and number of facts: aligned arrays, sorted by position and bin."""
 
     def percentiles(self, wanted: Sequence[float]) -> Floats:
         """Returns each percentile by key and bucket, in ms: the p * n-th smallest, rounded up; NaN without facts.
@@ -86,7 +86,7 @@ def digest(of: Slice, key_of_row: IntArray, keys: int, *, whole: bool = False) -
 
 
 def _placed(part: SparsePart, key_of_row: IntArray, width: int) -> tuple[IntArray, IntArray]:
-    """Returns place and bin as one number, and how many, of the cells that have a key."""
+    """Returns position and bin combined into one number, and the number of facts, of the cells that have a key."""
     key = key_of_row[part.row]
     place = key if width == 1 else key * width + part.bucket
     at = place << _CODE_BITS | part.code
@@ -113,7 +113,7 @@ _NONE_YET = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
 
 def _summed(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns each place once, in order, with its sum; without what cancels out."""
+    """Returns the distinct positions in order, each with its sum, without sums of 0."""
     ascends = np.diff(at) > 0
     if not ascends.all():  # one rollup, under the keys of its rows, is in order already
         order = np.argsort(at, kind="stable")

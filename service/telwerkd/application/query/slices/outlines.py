@@ -1,4 +1,4 @@
-"""What is read of each KPI: its slices, each with the selector of its chunks. It follows from the query alone."""
+"""Outlines: the slices of each KPI, with the selectors of their chunks, derived from the query alone."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -22,17 +22,17 @@ _LOOK_UPS_MAX = 1_000
 
 
 class SliceOutline(NamedTuple):
-    """One measure of one KPI in one period: which chunks it is in."""
+    """A slice of one measure of one KPI in one period, with the selector of its chunks."""
 
     info: KpiInfo
     period: int
-    """Its place among the spans."""
+    """The index of its span."""
     selector: ChunkSelector
     """Without its limit on rows."""
     by_value: bool
-    """Whether it is read by values that producers choose."""
+    """Whether it is divided by open values, which producers choose."""
     conditions: Filter
-    """What is counted of it."""
+    """The filter of the slice."""
 
     @property
     def names_ids(self) -> bool:
@@ -41,20 +41,20 @@ class SliceOutline(NamedTuple):
 
 
 class KpiOutline(NamedTuple):
-    """What is read of one KPI."""
+    """The slices of one KPI."""
 
     info: KpiInfo
     slices: tuple[SliceOutline, ...]
     """One for each period."""
     held_back: tuple[SliceOutline, ...]
-    """What is held back in the first period; empty where the KPI holds nothing back."""
+    """The slices of held back facts in the first period; empty where the KPI holds nothing back."""
     below: tuple["KpiOutline", ...] = ()
     """Of a rate: the KPIs below the line, each with what is counted of it."""
     by_widget: tuple[SliceOutline, ...] = ()
     """Of a service time: it and its KPI in the first period, by widget."""
 
     def all_slices(self) -> Iterator[SliceOutline]:
-        """Those below the line, too."""
+        """Yields all slices, those of denominators included."""
         yield from self.slices
         yield from self.held_back
         yield from self.by_widget
@@ -63,7 +63,7 @@ class KpiOutline(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What a query reads, whatever its account holds."""
+    """The slices of a query, independent of the account's data."""
 
     query: Query
     zone: ZoneInfo
@@ -71,7 +71,7 @@ class Outline(NamedTuple):
     granularity: Granularity | None
     """The width of the buckets of all spans; None for totals."""
     bucket_counts: list[int]
-    """Of each span; at least as many as there are."""
+    """An upper bound of the number of buckets of each span."""
     week: tuple[WeekSpan, ...]
     """By time of the week: where its cells lie in each span; else empty."""
     kpis: list[KpiOutline]
@@ -112,12 +112,12 @@ def _by_widget(query: Query, info: KpiInfo, span: QuarterHourRange) -> tuple[Sli
 
 
 def _of_value(query: Query, value: str) -> Query:
-    """A query about one value only."""
+    """Returns the query restricted to one value; unchanged for an empty one."""
     return query._replace(filter=query.filter._replace(values=Ids(frozenset({value})))) if value else query
 
 
 def _below_of(query: Query, term: Term) -> Query:
-    """What a query about a rate asks about a KPI below the line: without what only the KPI above has."""
+    """Returns the query of a denominator's KPI, without the filters and groupings that only the numerator has."""
     conditions = query.filter
     shared = Filter(conditions.operators, conditions.groups, conditions.widgets)
     group_by = tuple(dimension for dimension in query.group_by if dimension not in SPLITS_ABOVE_ALONE)

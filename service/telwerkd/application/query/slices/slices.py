@@ -1,6 +1,6 @@
-"""Slices: the rows of a measure in a period and what is counted in them; how they are made of what was read.
+"""Slices: the rows of a measure in a period with their counts, and how they are built from rollups and cells.
 
-And all of them that were read for a query.
+And readings: all slices of a query.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ NONE = -1
 
 
 class DensePart(NamedTuple):
-    """Dense counts of some rows: by line, bucket from `first` on, and value. A row is in a part once."""
+    """Dense counts of some rows, by row, bucket from `first` on, and value. Each row is in a part once."""
 
     row: IntArray
     first: int
@@ -41,12 +41,12 @@ class SparsePart(NamedTuple):
     row: IntArray
     bucket: IntArray
     code: IntArray
-    """Of the packed value, from 0; 0 where the measure packs none."""
+    """The packed value, from 0; 0 where the measure packs none."""
     n: IntArray
 
 
 class CellRow(NamedTuple):
-    """A row in one cell of the week. It begins as `SeriesKey` does."""
+    """A row in one cell of the week. Its first fields are those of `SeriesKey`."""
 
     operator: str
     group: str
@@ -60,7 +60,7 @@ SeriesRow: TypeAlias = SeriesKey | CellRow
 
 
 class Slice(NamedTuple):
-    """Rows, and what is counted in each by bucket and packed value (one where the measure packs none)."""
+    """Rows, with their counts by bucket and packed value (one where the measure packs none)."""
 
     rows: list[SeriesRow]
     values: int
@@ -83,13 +83,13 @@ class Slice(NamedTuple):
 
 
 class KpiReading(NamedTuple):
-    """What was read of one KPI."""
+    """The slices of one KPI, as read."""
 
     info: KpiInfo
     slices: list[Slice]
     """One for each period."""
     held_back: int
-    """How many facts of the first period are held back."""
+    """The number of held back facts of the first period."""
     below: list["KpiReading"]
     """Of a rate: the KPIs below the line."""
     is_counted: bool = True
@@ -101,16 +101,16 @@ class KpiReading(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """All that was read for a query."""
+    """All slices of a query, as read."""
 
     outline: Outline
     periods: tuple[Period, ...]
     kpis: list[KpiReading]
     answer_version: AnswerVersion
     rows: int
-    """How many rows of chunks and deltas it was made of."""
+    """The number of rows of chunks and deltas that were read."""
     folded: int = 0
-    """How many events were folded for it."""
+    """The number of events that were folded for it."""
 
 
 class Layer(NamedTuple):
@@ -155,7 +155,7 @@ def _add_dense(numbers: IntArray, part: DensePart, layer: Layer, *, distinct: bo
 
 
 class SliceBuilder:
-    """Makes a slice of what is added; rows that the filter leaves out are not in it."""
+    """Builds a slice from rollups, cells and delta entries, without the rows that the filter excludes."""
 
     def __init__(self, of: SliceOutline, conditions: Filter, period: Period) -> None:
         values = len(of.info.values) if has_packed_values(of.info.kpi) else 1
@@ -219,7 +219,7 @@ class SliceBuilder:
             self.slice.sparse.append(SparsePart(row[is_fact], bucket[is_fact], no_code, cells.n[is_fact]))
 
     def _places_of(self, rows: Iterable[SeriesParts]) -> IntArray:
-        """Returns the place of each row among all; `NONE` where the conditions leave it out."""
+        """Returns the index of each row among the slice's; `NONE` for one that the filter excludes."""
         places = self._places
         return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 

@@ -1,6 +1,6 @@
-"""Times of the week: what was read by hours is put into the cells of a week, each row once for each of its cells.
+"""Times of the week: converts slices by hours into totals of the cells of a week, with a row per cell.
 
-From then on a cell is a part of a row's key, as its operator is, and all that follows treats it so.
+From then on the cell is a part of a row's key, as its operator is, for all later stages.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ from telwerkd.domain.time.week import WeekSpan
 
 
 def periods_of(week: tuple[WeekSpan, ...]) -> tuple[Period, ...]:
-    """The periods in which the spans are read: a bucket for each stretch."""
+    """Returns the periods in which the spans are read, with a bucket for each stretch."""
     return tuple(Period(Buckets(of.edges, first_clipped=False, last_clipped=False), None) for of in week)
 
 
 def into_cells(reading: Reading, rows: RowBudget) -> Reading:
-    """What was read in the stretches of a week as totals of its cells.
+    """Returns a reading by stretches as one by cells of the week.
 
     Raises:
         LimitExceededError: there are too many rows.
@@ -36,7 +36,7 @@ def into_cells(reading: Reading, rows: RowBudget) -> Reading:
 
 
 def _in_cells(of: Slice, week: WeekSpan, rows: RowBudget) -> Slice:
-    """A slice of one bucket, with a row for each row and cell that have anything."""
+    """Returns a slice of one bucket, with a row for each row and cell that have counts."""
     cells = week.division.cells
     dense = [_summed(part, week) for part in of.dense]
     sparse = [part.row * cells + week.cells[part.bucket] for part in of.sparse]
