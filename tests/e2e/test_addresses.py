@@ -1,8 +1,10 @@
 """What `--listen` says is what is listened on, and `telwerkd health` finds it there."""
 
 import asyncio
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +41,15 @@ async def test_health_finds_a_unix_socket(tmp_path, form):
         by_setting = partial(health, TELWERK_LISTEN=address, http_proxy="http://127.0.0.1:1")
         assert await asyncio.to_thread(by_setting) == (0, "SERVING\n", "")
         assert await asyncio.to_thread(health, address) == (0, "SERVING\n", "")
+
+
+async def test_health_asks_loopback_through_no_proxy(tmp_path):
+    """Whatever proxy the environment names; none is there."""
+    proxies = {f"{name}_proxy": "http://127.0.0.1:1" for name in ("grpc", "https", "http")}
+    async with started(tmp_path / "telwerk.db") as server:
+        by_setting = partial(health, TELWERK_LISTEN=server.address, **proxies)
+        assert await asyncio.to_thread(by_setting) == (0, "SERVING\n", "")
+        assert await asyncio.to_thread(partial(health, server.address, **proxies)) == (0, "SERVING\n", "")
 
 
 async def test_health_finds_a_unix_socket_with_tls(tmp_path, tls):
@@ -98,15 +109,28 @@ def test_a_second_server_on_a_unix_socket_is_refused_and_the_first_stays(tmp_pat
     """It neither takes the socket nor deletes it."""
     address = f"unix:{tmp_path}/t.sock"
     with serving(tmp_path / "telwerk.db", "--listen", address):
-        assert second(tmp_path, address).endswith("another server listens there\n")
+        assert second(tmp_path, "--listen", address).endswith("another server listens there\n")
         assert health(address) == (0, "SERVING\n", "")
     assert not (tmp_path / "t.sock").exists()
 
 
-def second(folder: Path, address: str) -> str:
-    command = [sys.executable, "-m", "telwerkd", "serve", "--database", str(folder / "other.db"), "--listen", address]
+def test_a_second_server_on_the_unix_socket_of_http_is_refused_and_the_first_stays(tmp_path):
+    """Nor does the second serve gRPC alone: somebody asked for HTTP there."""
+    path = tmp_path / "h.sock"
+    with serving(tmp_path / "telwerk.db", "--http-listen", f"unix:{path}"):
+        refused = second(tmp_path, "--listen", "127.0.0.1:0", "--http-listen", f"unix:{path}")
+        assert refused.endswith("another server listens there\n")
+        with closing(socket.socket(socket.AF_UNIX)) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+    assert not path.exists()
+
+
+def second(folder: Path, *listens: str) -> str:
+    command = [sys.executable, "-m", "telwerkd", "serve", "--database", str(folder / "other.db"), *listens]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 
 

@@ -27,6 +27,7 @@ from telwerk.v1 import (
 )
 from telwerkd.cli.app import app
 from telwerkd.domain.ids import SECOND, Micros
+from telwerkd.storage.location import PostgresUrl
 from tests.chats import at
 from tests.conftest import (
     ALL_KPI_IDS as KPI_IDS,
@@ -375,6 +376,35 @@ async def test_a_horizon_in_the_future_is_refused(server, account):
     refused = await refusal(stub.PurgeEvents(admin.PurgeEventsRequest(account_id=account)))
     assert refused.fields == ["before_time"]
     assert set(await reasons(server, account, wired(EVERYTHING))) == {"DUPLICATE"}
+
+
+async def test_a_horizon_is_shown_and_taken_back_beside_the_server(server, either, account):
+    """From then on events are taken again, at once. It says how far back it could go; the audit log has what was done."""
+    await server.ingest_chat(account, "10:00:00 contact rates 4")
+    await purge(server, account, NOON)
+    later = wired("11:00:00 contact rates 1 #later")
+    assert await reasons(server, account, later) == ["BEFORE_HORIZON"]
+    database = either.dsn if isinstance(either, PostgresUrl) else str(either)
+    command = [sys.executable, "-m", "telwerkd.cli", "horizon", "--account", account, "--database", database]
+
+    def said(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    code, shown, recorded = await asyncio.to_thread(said, "--lower-to", "2026-01-05T11:00:00Z")
+    assert (code, shown.splitlines()) == (
+        0,
+        [
+            f"{account}: events before 2026-01-05T11:00:00Z are refused",
+            "  it can be taken back to 2026-01-05T10:00:01Z or later",
+        ],
+    )
+    [line] = recorded.splitlines()
+    assert f"horizon key=- account={account!r} taken back from 2026-01-05T12:00:00Z to 2026-01-05T11:00:00Z" in line
+    assert await reasons(server, account, later) == ["ACCEPTED"]
+    code, shown, refused = await asyncio.to_thread(said, "--lower-to", "2026-01-05T10:00:00Z")
+    assert (code, shown) == (1, "")
+    assert "events up to the newest purged one must stay refused" in refused
 
 
 async def test_many_conversations_are_purged_in_turns(server, account):
