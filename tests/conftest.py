@@ -124,17 +124,19 @@ def empty_database() -> bytes:
 
 
 @contextmanager
-def serving(database: Path | PostgresUrl, *flags: str, service: Path | None = None) -> Iterator[ServerProcess]:
+def serving(
+    database: Path | PostgresUrl, *flags: str, service: Path | None = None, by: Sequence[str] = ()
+) -> Iterator[ServerProcess]:
     """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM.
 
-    `service` is the folder of another copy of the service. A file that is not there is made before, with its tables:
+    `service` is the folder of another copy of the service, `by` a program that becomes the server. A file that is not there is made before, with its tables:
     a server that makes them imports what makes them, and takes a quarter longer to start.
     """
     if isinstance(database, Path) and not database.exists():
         database.touch(0o600)
         database.write_bytes(empty_database())
     named = database.dsn if isinstance(database, PostgresUrl) else str(database)
-    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
+    command = [*by, sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     environment["TELWERK_HTTP_LISTEN"] = ""
     if service is not None:

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -87,8 +87,8 @@ def _back(aside: Path, part: Path) -> None:
 
 
 @asynccontextmanager
-async def _served(path: Path | PostgresUrl, *flags: str) -> AsyncIterator[Server]:
-    with serving(path, *flags) as running:
+async def _served(path: Path | PostgresUrl, *flags: str, by: Sequence[str] = ()) -> AsyncIterator[Server]:
+    with serving(path, *flags, by=by) as running:
         async with connected(running.address) as server:
             yield server
 
@@ -232,9 +232,9 @@ async def test_a_full_disk_is_seen_and_is_over_when_there_is_room(small_disk, tm
     assert sum("did not answer" in line for line in said) in {1, 2}
 
 
-def _cannot_start(database: Path | PostgresUrl) -> str:
+def _cannot_start(database: Path | PostgresUrl, *, by: Sequence[str] = ()) -> str:
     named = database.dsn if isinstance(database, PostgresUrl) else str(database)
-    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
+    command = [*by, sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -277,15 +277,42 @@ async def test_a_file_has_one_server(tmp_path):
                 pass
 
 
-def test_a_file_that_may_not_be_written_to_is_not_writable(tmp_path):
-    """Though who has it open could go on for a while."""
+# Root may write to any file, by a capability: this takes it from the program that it becomes, and from its children.
+_BY_MODES = (
+    *(sys.executable, "-c"),
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(24, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])",
+)
+
+
+async def test_no_server_starts_on_a_file_that_may_not_be_written_to(tmp_path):
+    path = tmp_path / "telwerk.db"
+    await prepare(SqliteFile(path))
+    path.chmod(0o400)
+    text = await asyncio.to_thread(_cannot_start, path, by=_BY_MODES)
+    assert "cannot be written: the file and its folder must belong to the user that runs this" in text
+
+
+async def test_a_file_that_may_not_be_written_to_any_more_is_seen_and_is_over(tmp_path):
+    """Who has it open could go on for a while, and who comes after it could not."""
+    path = tmp_path / "telwerk.db"
+    async with _served(path, by=_BY_MODES) as server:
+        await server.ingest_chat("acme", RATED, "before")
+        path.chmod(0o400)
+        await told(server, NOT_SERVING)
+        path.chmod(0o600)
+        await told(server, SERVING)
+        await server.ingest_chat("acme", RATED, "after")
+        assert await server.total("acme", "satisfaction_score") == 2
+
+
+def test_a_file_whose_log_may_not_be_written_to_is_not_writable(tmp_path):
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"telwerk.db{suffix}").touch()
     file = OpenedFile(tmp_path / "telwerk.db")
     file.check_writable()
     if os.geteuid() == 0:
         pytest.skip("root may write to anything")
-    (tmp_path / "telwerk.db").chmod(0o400)
+    (tmp_path / "telwerk.db-wal").chmod(0o400)
     with pytest.raises(PermissionError):
         file.check_writable()
 
