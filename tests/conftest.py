@@ -129,8 +129,9 @@ def serving(
 ) -> Iterator[ServerProcess]:
     """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM.
 
-    `service` is the folder of another copy of the service, `by` a program that becomes the server. A file that is not there is made before, with its tables:
-    a server that makes them imports what makes them, and takes a quarter longer to start.
+    `service` is the folder of another copy of the service, `by` a program that becomes the server.
+    A file that is not there is made before, with its tables: a server that makes them imports what makes them, and
+    takes a quarter longer to start.
     """
     if isinstance(database, Path) and not database.exists():
         database.touch(0o600)

@@ -379,7 +379,7 @@ async def test_a_horizon_in_the_future_is_refused(server, account):
 
 
 async def test_a_horizon_is_shown_and_taken_back_beside_the_server(server, either, account):
-    """From then on events are taken again, at once. It says how far back it could go; the audit log has what was done."""
+    """From then on events are taken again, at once. It says how far back it could go; the audit log has it."""
     await server.ingest_chat(account, "10:00:00 contact rates 4")
     await purge(server, account, NOON)
     later = wired("11:00:00 contact rates 1 #later")
