@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
@@ -72,13 +73,24 @@ def standard_error(file: Path) -> Iterator[None]:
         os.close(before)
 
 
+@contextmanager
+def each_said_once(log: Path) -> Iterator[None]:
+    """No line comes twice in the log of a server, but for its time, whoever else meets the same cause."""
+    with standard_error(log):
+        yield
+    said = [line.partition(" ")[2] for line in log.read_text().splitlines()]
+    assert any("the database did not answer" in line for line in said)
+    assert [line for line, count in Counter(said).items() if count > 1] == []
+
+
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"], ids=["the database", "its log", "the log's index"])
 async def test_nothing_is_acknowledged_into_a_file_that_was_moved_away(tmp_path, suffix):
     """Until it is back: then all goes on by itself. No empty file is made in its place."""
     path = tmp_path / "telwerk.db"
     part, aside = Path(f"{path}{suffix}"), tmp_path / "aside"
-    async with _served(path) as server:
-        await _comes_and_goes(server, lambda: part.rename(aside), lambda: _back(aside, part))
+    with each_said_once(tmp_path / "log"):
+        async with _served(path) as server:
+            await _comes_and_goes(server, lambda: part.rename(aside), lambda: _back(aside, part))
 
 
 def _back(aside: Path, part: Path) -> None:
@@ -339,13 +351,14 @@ def _set(location: PostgresUrl, what: str) -> None:
     )
 
 
-async def test_a_database_that_was_turned_read_only_is_seen_and_is_over(location):
-    async with _served(location) as server:
-        await _comes_and_goes(
-            server,
-            lambda: _set(location, "SET default_transaction_read_only = on"),
-            lambda: _set(location, "RESET default_transaction_read_only"),
-        )
+async def test_a_database_that_was_turned_read_only_is_seen_and_is_over(location, tmp_path):
+    with each_said_once(tmp_path / "log"):
+        async with _served(location) as server:
+            await _comes_and_goes(
+                server,
+                lambda: _set(location, "SET default_transaction_read_only = on"),
+                lambda: _set(location, "RESET default_transaction_read_only"),
+            )
 
 
 def test_no_server_starts_on_a_read_only_database(location):
