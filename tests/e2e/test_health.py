@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 import grpc.aio
 import pytest
@@ -52,6 +53,21 @@ async def test_a_watcher_that_does_not_read_holds_up_nobody(tmp_path):
         assert (await watch.read()).status == NOT_SERVING
         async with asyncio.timeout(CALL_SECONDS):
             await stopping
+
+
+async def test_all_others_learn_that_the_database_is_gone_beside_a_watcher_that_does_not_read(tmp_path):
+    """Who watches, who asks, and who comes to watch then; and that it is back."""
+    path, aside = tmp_path / "telwerk.db", tmp_path / "aside"
+    readiness = health_pb2.HealthCheckRequest(service="readiness")
+    async with started(path, grace_seconds=0.5) as server, raw(server.address, reading=False) as silent:
+        await silent.headers(silent.call(WATCH, readiness.SerializeToString()))
+        watch = watched(server, "readiness")
+        assert (await watch.read()).status == SERVING
+        for change, status in ((partial(path.rename, aside), NOT_SERVING), (partial(aside.rename, path), SERVING)):
+            change()
+            assert (await watch.read()).status == status
+            assert (await watched(server, "readiness").read()).status == status
+            assert (await server.health.Check(readiness, timeout=CALL_SECONDS)).status == status
 
 
 async def test_a_watcher_that_does_not_read_is_cut_off(tmp_path):
