@@ -87,7 +87,7 @@ def test_only_what_holds_facts_back_is_asked_for_them() -> None:
 
 
 def test_below_the_line_holds_what_both_sides_have() -> None:
-    """Operator, group and widget; not the value, nor what it is grouped by of it (R-RATE-6)."""
+    """Conditions on operator, group and widget, and to be divided by them; not the value (R-RATE-6)."""
     where = Filter(operators=some(2), values=some(1))
     query = asking(RATES["goal_rate"], filter=where, group_by=(Dimension.WIDGET, Dimension.VALUE))
     of = outlined(query)
