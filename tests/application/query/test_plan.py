@@ -168,3 +168,6 @@ async def test_nothing_waits_to_be_read_where_nothing_was_ever_counted(store: Sq
     with store.inline_view(ACCOUNT) as view:
         planned = plan(outline(query, UTC, LIMITS), view, RollupCache(0))
         assert (planned.is_cached, planned.known_rows, planned.cost_on(view)) == (True, 0, 0)
+    [of] = planned.slices()
+    assert isinstance(of.source, ByChunk)
+    assert not of.source.join

@@ -84,8 +84,9 @@ def test_opening_hours_are_the_widgets_own_or_the_accounts() -> None:
 def test_only_what_a_duration_can_begin_with_keeps_opening_hours() -> None:
     """Messages, and going live: R-SERVICE-2."""
     of = Widgets({WEB: [hours(HOURS)]})
-    kept = {type(kind): of.resolve(event(kind), None).schedule for kind in (WentLive(), Message(Sender.BOT), Rated(4))}
-    assert kept == {WentLive: HOURS, Message: HOURS, Rated: b""}
+    for kind, kept in ((WentLive(), HOURS), (Message(Sender.BOT), HOURS), (Rated(4), b"")):
+        assert of.resolve(event(kind), None).schedule == kept
+        assert of.with_schedule(event(kind)).schedule == kept
 
 
 def test_no_event_is_looked_at_where_there_are_no_opening_hours() -> None:
