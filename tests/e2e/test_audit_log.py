@@ -1,10 +1,10 @@
 """The audit log: who erased, purged or configured what, by key and account; and nobody's id, and no secret."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc.aio
@@ -19,30 +19,20 @@ from telwerk.v1 import (
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerk.v1.display_name_pb2 import DisplayName, NameKind
-from telwerkd.domain.errors import Reason
 from telwerkd.storage.sqlite import schema as sqlite_schema
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.auth import Keyring
 from telwerkd.transport.security.keys_file import KeysFileError, Role
-from telwerkd.transport.security.refused_keys import RefusedKeys
 from telwerkd.transport.security.tls import StartupError
+from tests.audited import audited
 from tests.conftest import CALL_SECONDS, Server, started, wired
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     """The audit log as it grows."""
-    found: list[str] = []
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.getMessage())
-
-    caplog.set_level(logging.INFO, "telwerkd.audit")
-    handler = Lines()
-    logging.getLogger("telwerkd.audit").addHandler(handler)
-    yield found
-    logging.getLogger("telwerkd.audit").removeHandler(handler)
+    with audited(caplog) as found:
+        yield found
 
 
 async def change_things(server: Server, token: str | None) -> None:
@@ -141,40 +131,6 @@ async def test_a_large_request_for_an_account_that_is_not_granted_is_recorded(tm
                 timeout=CALL_SECONDS,
             )
     assert lines == ["refused key=crm account='other' ACCOUNT_NOT_GRANTED"]
-
-
-def test_refusals_cannot_fill_a_disk(lines):
-    """Each kind once a minute, then how many more; kinds beyond a thousand are one."""
-    now = 0.0
-    refused = RefusedKeys(lambda: now)
-    for n in range(5_000):
-        refused.tell("k", Reason.KEY_UNKNOWN)
-        refused.tell(f"k{n}", Reason.KEY_UNKNOWN)
-    assert len(lines) == 1_001
-    lines.clear()
-    now = 60.0
-    refused.tell("k", Reason.KEY_UNKNOWN)
-    assert lines == [
-        "refused key=k account='' KEY_UNKNOWN 4999 times more in 60 s",
-        "refused key=others account='' 4000 times more in 60 s",
-        "refused key=k account='' KEY_UNKNOWN",
-    ]
-
-
-def test_the_account_of_a_refusal_is_told_as_text_of_the_caller(lines):
-    """Ten of a key in a minute; nothing that is too long, or a key, and no line of the caller's own."""
-    refused = RefusedKeys(lambda: 0.0)
-    for n in range(5_000):
-        refused.tell("k", Reason.ACCOUNT_NOT_GRANTED, f"guess-{n}")
-    assert lines[10:] == ["refused key=k account='' ACCOUNT_NOT_GRANTED"]
-    for account in ("tw_crm_00", "x" * 129):
-        refused.tell(account[:2], Reason.ACCOUNT_NOT_GRANTED, account)
-    refused.tell("j", Reason.ACCOUNT_NOT_GRANTED, "a\nb\u202e\udcff")
-    assert lines[11:] == [
-        "refused key=tw account='' ACCOUNT_NOT_GRANTED",
-        "refused key=xx account='' ACCOUNT_NOT_GRANTED",
-        r"refused key=j account='a\nb\u202e\udcff' ACCOUNT_NOT_GRANTED",
-    ]
 
 
 # --- keys and files --------------------------------------------------------------------------------------------------
