@@ -9,7 +9,7 @@ import pytest
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.explain import Explanation, Explanations, PageBounds, Place
+from telwerkd.application.explain import Cursor, Explanation, Explanations, PageBounds
 from telwerkd.application.query.question import Filter, Query
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
@@ -45,7 +45,7 @@ async def pages(store: SqliteStore, bounds: PageBounds) -> list[list[str]]:
     """The conversations of each page."""
     explanations = Explanations(store, Readers(store, 1), Clock(), bounds=bounds)
     found: list[list[str]] = []
-    after: Place | None = None
+    after: Cursor | None = None
     while not found or after is not None:
         page: Explanation = await explanations.explain(RATED, after, 100, lambda made: made)
         found.append([one.conversation for one in page.conversations])

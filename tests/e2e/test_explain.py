@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.explain import Explained, Place, explain
+from telwerkd.application.explain import Cursor, Explained, explain
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.rollup_cache import RollupCache
@@ -566,7 +566,7 @@ class Numbers:
 
     def explained(self, query: Query, size: int) -> Whole:
         conversations: list[Explained] = []
-        after: Place | None = None
+        after: Cursor | None = None
         while True:
             found = self.runner.run(self.store.read(ACCOUNT, partial(explain, query, after, size, Micros(0))))
             assert len(found.conversations) <= size
@@ -780,7 +780,7 @@ def test_conversations_are_found_by_an_index(tmp_path):
     store = SqliteStore(tmp_path / "telwerk.db")
     plans: list[str] = []
 
-    def planned(snapshot: Any, after: Place | None) -> None:
+    def planned(snapshot: Any, after: Cursor | None) -> None:
         connection = snapshot._connection
         statements: list[tuple[str, Any]] = []
 
@@ -809,7 +809,7 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
     many_conversations(tmp_path / "telwerk.db", 20_000)
     store = SqliteStore(tmp_path / "telwerk.db")
 
-    def steps(snapshot: Any, after: Place | None) -> int:
+    def steps(snapshot: Any, after: Cursor | None) -> int:
         connection, count = snapshot._connection.connection.dbapi_connection, 0
 
         def step() -> None:

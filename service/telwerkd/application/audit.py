@@ -54,7 +54,7 @@ class Audit(NamedTuple):
     states: list[ConversationId]
     """Conversations whose row differs from the fold of their log."""
     cells: dict[ChunkKey, Slots]
-    """By how much every counter differs: what the log says, less what is stored. Where `sources_damaged`, what part of
+    """The differences of counters: the number by the log, less the stored one. Where `sources_damaged`, what part of
     the log said can no longer be read, and is missing here."""
     damages: Sequence[Damage] = ()
     """What cannot be read, as far as there is room to name it."""

@@ -31,7 +31,7 @@ class Entry:
 
     def __init__(self) -> None:
         self.outcome: str | None = "done"
-        """What is said of it when it is done; None: nothing was to be done, and nothing is said."""
+        """The outcome in the log line; None: there was nothing to do, and no line is written."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from telwerkd.domain.errors import QuotaExceededError, Reason, RequestPart
 from telwerkd.domain.ids import ConversationId
 
 _LET_GO_AT_ONCE = 50
-"""Events that are freed in one turn of the event loop; a survey has up to `answers_max` answers."""
+"""Events that are freed in one iteration of the event loop; a survey has up to `answers_max` answers."""
 
 
 RETRY_SECONDS = 0.5
@@ -54,7 +54,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
     """Events of one account's calls that are in work while other accounts call too."""
 
     own_waiting_percents: Mapping[str, int] = {}
-    """Of single accounts, in place of `waiting_account_percent_max`."""
+    """Percentages of single accounts, which override `waiting_account_percent_max`."""
 
     def waiting_percent_of(self, account: str) -> int:
         """Returns the percentage of `waiting_events_max` that an account may use."""

@@ -154,11 +154,11 @@ def page(asked: Asked, view: ValuesView) -> ValuePage:
         looked += len(some)
         named = _matching(asked, [each for each, _ in some], view)
         counted = counting.with_facts({raw for each, raws in some if each in named for raw in raws})
-        for place, (each, raws) in enumerate(some, start + 1):
+        for index, (each, raws) in enumerate(some, start + 1):
             if each in named and not counted.isdisjoint(raws):
                 found.append(Found(each, named[each]))
                 if len(found) == asked.size:
-                    return ValuePage(found, each if place < len(candidates) else None, looked + counting.lookups)
+                    return ValuePage(found, each if index < len(candidates) else None, looked + counting.lookups)
         view.pause()
         if looked + counting.lookups > _LOOKUPS_MAX and start + _AT_ONCE < len(candidates):
             return ValuePage(found, some[-1][0], looked + counting.lookups)

@@ -45,8 +45,8 @@ from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
 
-Place = tuple[Micros, ConversationId]
-"""A conversation's place in the order of pages: when something last happened in it, and its id."""
+Cursor = tuple[Micros, ConversationId]
+"""A conversation's cursor in the order of pages: when something last happened in it, and its id."""
 
 _READ_AT_ONCE = 200
 
@@ -101,8 +101,8 @@ class Explanation(NamedTuple):
     """A page of the conversations behind a count."""
 
     conversations: list[Explained]
-    next: Place | None
-    """Where the next page begins, after this place; None on the last."""
+    next: Cursor | None
+    """The cursor of the next page; None on the last."""
     unexplainable: int
     """Base facts in the count: those of purged or erased events, which cannot be listed."""
     complete_until: Micros
@@ -130,7 +130,7 @@ class Explanations:
         self._readers = readers
         self._clock = clock
 
-    async def explain(self, query: Query, after: Place | None, size: int, then: Callable[[Explanation], T]) -> T:
+    async def explain(self, query: Query, after: Cursor | None, size: int, then: Callable[[Explanation], T]) -> T:
         """Reads a page of `size` conversations after a cursor, and returns what `then` makes of it in a thread.
 
         The query has one KPI and no grouping.
@@ -161,7 +161,7 @@ class ExplanationView(AccountView, OpeningHoursView, LogView, TimersView, BaseFa
 
 def explain(
     query: Query,
-    after: Place | None,
+    after: Cursor | None,
     size: int,
     now: Micros,
     snapshot: ExplanationView,
@@ -181,10 +181,10 @@ def explain(
     hours = snapshot.opening_hours if isinstance(kpi, ServiceTimeInfo) else None
     slice_ = _Slice(query, *span.instants, hours)
     page: list[Explained] = []
-    last: Place | None = None
+    last: Cursor | None = None
     events = listed = 0
-    places = enumerate(_conversations(snapshot, slice_, after), start=1)
-    for folded, (place, conversation, row) in places:
+    found = enumerate(_conversations(snapshot, slice_, after), start=1)
+    for folded, (cursor, conversation, row) in found:
         log = snapshot.log(conversation)
         _, effects = fold(row.base, log, high_water)
         explained = slice_.of(conversation, effects, log)
@@ -193,7 +193,7 @@ def explain(
             page.append(explained)
             listed += explained.size
         if len(page) == size or bounds.are_met(folded, events, listed):
-            last = place
+            last = cursor
             break
     complete_until = AnswerVersion(0, snapshot.earliest_due()).complete_until(now)
     names = snapshot.display_names_of(_keys(query, page)) if query.include_names else {}
@@ -213,8 +213,8 @@ def _keys(query: Query, page: Iterable[Explained]) -> set[NameKey]:
 
 
 def _conversations(
-    snapshot: LogView, slice_: "_Slice", after: Place | None
-) -> Iterator[tuple[Place, ConversationId, Conversation]]:
+    snapshot: LogView, slice_: "_Slice", after: Cursor | None
+) -> Iterator[tuple[Cursor, ConversationId, Conversation]]:
     while True:
         rows = snapshot.conversations_in(slice_.start, slice_.end, after, _READ_AT_ONCE)
         for conversation, row in rows:
@@ -244,7 +244,7 @@ class _Slice:
         released: list[Fact] = []
         events = {event.event_id: event for event in log}
         for effect in effects:
-            match self._told(effect):
+            match self._measured(effect):
                 case FactChange(change=change, fact=fact) if fact.kpi == self._kpi:
                     held = change in {Change.HELD, Change.RELEASED}
                     signed[held][fact] += 1 if change in {Change.COUNTED, Change.HELD} else -1
@@ -267,7 +267,7 @@ class _Slice:
             return None
         return Explained(conversation, counted, held_back, left_out)
 
-    def _told(self, effect: Effect) -> Effect:
+    def _measured(self, effect: Effect) -> Effect:
         """Returns an effect as it is; of a KPI in service time, with the part of its duration that counts."""
         hours = self._opening_hours
         if hours is None or type(effect) is not FactChange or effect.fact.kpi is not self._kpi:

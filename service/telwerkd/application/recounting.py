@@ -31,7 +31,7 @@ async def recount(store: Store, account: AccountId, progress: Progress, kpis: st
     total = await store.read(account, lambda view: view.counted_otherwise_count(aimed.rules_target))
     done = 0
 
-    def told(conversations: int) -> None:
+    def report(conversations: int) -> None:
         nonlocal done
         done += conversations
         progress(done, max(done, total))
@@ -39,18 +39,18 @@ async def recount(store: Store, account: AccountId, progress: Progress, kpis: st
     left = Left.CONVERSATIONS
     while left is not Left.NOTHING:
         if left is Left.CONVERSATIONS:
-            await _conversations(store, account, told)
+            await _conversations(store, account, report)
             await compact_account(store, account)  # else a single transaction would: see `correct_counters`
         [left] = await store.write([(account, EndRecount())])
     return done
 
 
-async def _conversations(store: Store, account: AccountId, told: Callable[[int], None]) -> None:
+async def _conversations(store: Store, account: AccountId, report: Callable[[int], None]) -> None:
     after = ConversationId("")
     while True:
         [step] = await store.write([(account, Recount(after))])
         if step.last is None:
             return
         after = step.last
-        told(step.conversations)
+        report(step.conversations)
         await rest_after(step.seconds)

@@ -84,8 +84,8 @@ class AccountSettings:
             if not view.widget_history(widget, 0, 1):
                 raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
 
-            def read(*place: int) -> list[tuple[WidgetId, WidgetVersion]]:
-                return [(widget, each) for each in view.widget_history(widget, *place)]
+            def read(*bounds: int) -> list[tuple[WidgetId, WidgetVersion]]:
+                return [(widget, each) for each in view.widget_history(widget, *bounds)]
 
             return _stretch(view, read, start, count)
 

@@ -59,7 +59,7 @@ def log_to_stderr(style: LogStyle) -> None:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine, and tells its errors."""
+    """Runs a coroutine, and reports its errors."""
     with errors_reported():
         return asyncio.run(main)
 

@@ -33,7 +33,7 @@ class Timed:
 
 
 timed: ContextVar[Timed | None] = ContextVar("timed", default=None)
-"""The query that is timed, set by whoever wants to know."""
+"""The query that is being timed, set by the log of slow queries."""
 
 
 def note(found: object) -> None:

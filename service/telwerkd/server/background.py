@@ -24,7 +24,7 @@ class Background:
         self._ending = False
 
     def start(self, task: Coroutine[Any, Any, None], name: str, *, returns: bool = False) -> asyncio.Task[None]:
-        """Runs it until `end`. One that `returns` may come to its end before; of any other that is a death too."""
+        """Runs a task until `end`. Only a task that `returns` may end before; for others that is a failure."""
         started = asyncio.create_task(task, name=name)
         started.add_done_callback(partial(self._ended, returns=returns))
         self._tasks.append(started)

@@ -43,7 +43,7 @@ from telwerkd.transport.services.kpi import AnswerCache, KpiService
 from telwerkd.transport.services.settings import SettingsService
 
 _STORE_SECONDS = 10.0
-"""What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
+"""Time limit for storing the remaining events at a stop: an unavailable database must not block it for ever."""
 
 
 class NotStoredError(Exception):
@@ -141,7 +141,7 @@ class Components(NamedTuple):
     def start(
         self, background: Background, settings: Settings, store: Store, clock: Clock, periods: Periods
     ) -> Started:
-        """Starts what goes on beside the calls."""
+        """Starts the background tasks."""
         committing = background.start(self.ingest.run(), "group commit", returns=True)
         background.start(self.watches.run(), "watches")
         resumed = upkeep_tasks.start(

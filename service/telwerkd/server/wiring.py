@@ -61,7 +61,7 @@ RELOADED: Final = frozenset(
 
 
 _RESUME_SECONDS = 2.0
-"""What holding the clock against the past may take before calls are taken; then it goes on beside them."""
+"""How long calls wait at the start for the comparison of the clock with stored times; then it continues beside them."""
 
 
 class Running(NamedTuple):

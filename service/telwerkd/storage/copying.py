@@ -1,4 +1,4 @@
-"""Moving a SQLite file into an empty PostgreSQL, row by row, so that every answer stays what it was.
+"""Copies a SQLite file into an empty PostgreSQL database, row by row, so that every answer stays the same.
 
 Rows go in the order of their keys, and a portion is in the target whole or not at all. So an interrupted copy resumes
 after the last row of the target. At the end both sides are read and compared, row by row. While a copy is not done, the

@@ -66,13 +66,13 @@ async def prepare(database: Location, *, create: bool = True) -> None:
 async def opened(
     database: Location, *, serving: bool = False, writer_stall_seconds: float = WRITER_STALL_SECONDS
 ) -> AsyncIterator[AnyStore]:
-    """The store of a database that is prepared; closed at the end, when what it was writing is written.
+    """Opens the store of a prepared database for the block; at the end waits for running writes, and closes it.
 
-    For a server, a process of its own writes to a SQLite file, and no other server may serve that.
+    For a server, a process of its own writes to a SQLite file, which is locked against other servers.
 
     Raises:
         SchemaError: a server cannot write to the database, or another one serves the file.
-        UnavailableError: the process does not start; or at the end, what it was storing may not be stored.
+        UnavailableError: the writer process does not start; or, at the end, its last writes may not be stored.
     """
     if isinstance(database, PostgresUrl):
         from telwerkd.storage.postgres import schema as postgres_schema

@@ -121,9 +121,9 @@ async def test_a_batch_that_is_divided_goes_by_conversation():
     seen: list[list[str]] = []
     while parts := room.take((), merges_accounts=True):
         for part in parts:
-            seen.append([submitted.event.event_id for submitted in batch.events_at(part.places)])
-            outcomes = [Rejected(Reason.INVALID_EVENT, "", f"e{place}") for place in part.places]
-            assert not batch.answer(part.places, outcomes)
+            seen.append([submitted.event.event_id for submitted in batch.events_at(part.indexes)])
+            outcomes = [Rejected(Reason.INVALID_EVENT, "", f"e{index}") for index in part.indexes]
+            assert not batch.answer(part.indexes, outcomes)
     assert seen == [["e0", "e3", "e1", "e4"], ["e2", "e5"]]
     assert [outcome.message for outcome in await batch.verdicts if isinstance(outcome, Rejected)] == [
         f"e{n}" for n in range(6)
@@ -188,7 +188,7 @@ async def test_what_is_taken_makes_room():
     room.add(batch)
     [part] = room.take((), merges_accounts=True)
     assert room.weight == 20
-    assert batch.answer(part.places, [Verdict.ACCEPTED] * 20 + [None] * 10)
+    assert batch.answer(part.indexes, [Verdict.ACCEPTED] * 20 + [None] * 10)
     room.put_back(batch)
     assert room.weight == 30
     room.discard(batch)
@@ -203,10 +203,10 @@ async def test_a_batch_is_answered_in_its_order_whatever_was_postponed():
     seen: list[list[str]] = []
     while parts := room.take((), merges_accounts=True):
         for part in parts:
-            seen.append([submitted.event.event_id for submitted in batch.events_at(part.places)])
+            seen.append([submitted.event.event_id for submitted in batch.events_at(part.indexes)])
             first = len(seen) == 1
-            outcomes = [None if first and place == 1 else Verdict.ACCEPTED for place in part.places]
-            if batch.answer(part.places, outcomes):
+            outcomes = [None if first and index == 1 else Verdict.ACCEPTED for index in part.indexes]
+            if batch.answer(part.indexes, outcomes):
                 room.put_back(batch)
     assert seen == [["e0", "e1", "e2", "e3"], ["e1", "e4", "e5"]]
     assert await batch.verdicts == [Verdict.ACCEPTED] * 6
@@ -221,7 +221,7 @@ async def test_answers_and_long_texts_weigh_more_than_an_event():
     room.add(pending(BIG, events(10, survey(100))))
     weights = []
     while parts := room.take((), merges_accounts=True):
-        weights.append([len(part.places) for part in parts])
+        weights.append([len(part.indexes) for part in parts])
     assert weights == [[3], [3], [3], [1]]
 
 
@@ -229,4 +229,4 @@ async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone():
     """No bound makes a valid event impossible."""
     room = WaitingRoom(IngestLimits(transaction_events_max=2))
     room.add(pending(BIG, events(2, survey(100))))
-    assert [len(part.places) for part in room.take((), merges_accounts=True)] == [1]
+    assert [len(part.indexes) for part in room.take((), merges_accounts=True)] == [1]

@@ -91,7 +91,7 @@ def answered(query: Query, *facts: Some, points_max: int = LIMITS.points_max) ->
 
 def order_of(found: Ranked) -> list[str]:
     """The keys that were selected, in their order."""
-    return ["/".join(found.grouped.keys[place]) for place in found.selection.places.tolist()]
+    return ["/".join(found.grouped.keys[place]) for place in found.selection.indexes.tolist()]
 
 
 def spread(*operators: Iterable[Any]) -> list[Some]:

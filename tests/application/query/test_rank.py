@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.application.query.question import Order, OrderMeasure, Page, PreviousPeriod, RowPlace, Top
+from telwerkd.application.query.question import Order, OrderMeasure, Page, PreviousPeriod, RowPosition, Top
 from telwerkd.application.query.rank import _in_order
 from telwerkd.domain.catalogue.rates import RATES
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -80,10 +80,10 @@ def test_pages_are_the_whole_order_cut(of: list[tuple[str, int]], measure: Order
     query = asking(order=Order(measure, descending), **BY_OPERATOR)
     whole = order_of(ranked(query, *spread(*of)))
     pages: list[str] = []
-    after: RowPlace | None = None
+    after: RowPosition | None = None
     for _ in range(len(whole) + 1):
         found = ranked(query._replace(page=Page(size, after)), *spread(*of))
-        assert len(found.selection.places) <= size
+        assert len(found.selection.indexes) <= size
         pages += order_of(found)
         after = found.selection.next
         if after is None:
@@ -96,7 +96,7 @@ def test_a_page_begins_after_a_place_also_where_that_has_gone() -> None:
     query = asking(order=MOST, **BY_OPERATOR)
     [first] = order_of(half := ranked(query._replace(page=Page(1)), *FACTS))
     after = half.selection.next
-    assert (first, after) == ("bram", RowPlace(absent=False, number=-9.0, key=("bram",)))
+    assert (first, after) == ("bram", RowPosition(absent=False, number=-9.0, key=("bram",)))
     left = [fact for fact in FACTS if fact.operator != "bram"]
     assert order_of(ranked(query._replace(page=Page(9, after)), *left)) == ["anna", "carl", "dora"]
 

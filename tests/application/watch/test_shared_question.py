@@ -44,22 +44,22 @@ async def question() -> SharedQuestion:
 
 
 async def test_who_was_told_the_same_so_far_is_told_the_same_next(question):
-    question.tell(Update({3: b"changes"}, kept(7)))
-    assert question.told(3, 7) is question.told(3, 6) is not None
-    assert question.told(2, 7) is None, "it would be the difference to another answer"
-    assert question.told(None, 7) is None, "a snapshot is wanted"
+    question.publish(Update({3: b"changes"}, kept(7)))
+    assert question.latest(3, 7) is question.latest(3, 6) is not None
+    assert question.latest(2, 7) is None, "it would be the difference to another answer"
+    assert question.latest(None, 7) is None, "a snapshot is wanted"
 
 
 async def test_what_is_older_than_what_is_wanted_is_not_told(question):
-    question.tell(Update({7: None}, kept(7)))
-    assert question.told(7, 8) is None
+    question.publish(Update({7: None}, kept(7)))
+    assert question.latest(7, 8) is None
 
 
 async def test_an_update_is_soon_forgotten(question):
     """It says until when it is complete; and its memory is nobody's any more once it is written."""
     update = Update({3: b"changes"}, kept(7))
     found = weakref.ref(update.kept)
-    question.tell(update)
+    question.publish(update)
     question.watches = 1
     del update
 
@@ -68,13 +68,13 @@ async def test_an_update_is_soon_forgotten(question):
         return found() is None
 
     await eventually(is_forgotten)
-    assert question.told(3, 7) is None
+    assert question.latest(3, 7) is None
 
 
 async def test_for_a_single_watch_nothing_is_kept(question):
     question.watches = 1
-    question.tell(Update({3: b"changes"}, kept(7)))
-    assert question.told(3, 7) is None
+    question.publish(Update({3: b"changes"}, kept(7)))
+    assert question.latest(3, 7) is None
 
 
 @pytest.fixture

@@ -101,10 +101,10 @@ def _add(tx: MergingTransaction, changes: ChunkChanges) -> None:
 def _parts(changes: ChunkChanges, sizes: Sequence[int]) -> Iterator[ChunkChanges]:
     """Yields the changes in parts, bounded by the bytes of their chunks; `sizes` has those of each chunk."""
     start, together = 0, 0
-    for place, size in enumerate(sizes):
-        if place > start and together + size > _MERGED_BYTES_MAX:
-            yield changes.of_chunks(start, place)
-            start, together = place, 0
+    for index, size in enumerate(sizes):
+        if index > start and together + size > _MERGED_BYTES_MAX:
+            yield changes.of_chunks(start, index)
+            start, together = index, 0
         together += size
     if start < len(sizes):
         yield changes.of_chunks(start, len(sizes))

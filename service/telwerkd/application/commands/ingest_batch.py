@@ -61,7 +61,7 @@ class IngestBatch(Command[list[list[Postponable]]]):
     """When they are accepted, as far as is known (R-ASOF-1)."""
 
     def run(self, tx: IngestTransaction) -> list[list[Postponable]]:
-        """Returns what became of each event, by batch."""
+        """Returns the verdict on each event, by batch."""
         return _ingest(self, tx)
 
 
@@ -75,9 +75,9 @@ def _ingest(command: IngestBatch, tx: IngestTransaction) -> list[list[Postponabl
     changed: dict[ConversationId, Conversation] = {}
     if accepted:
         counting = _Counting(tx, limits, command.refolded_events_max)
-        for place, (conversation, events) in enumerate(accepted.items()):
+        for index, (conversation, events) in enumerate(accepted.items()):
             if changed and monotonic() > end:
-                counting.postponed.update(islice(accepted, place, None))
+                counting.postponed.update(islice(accepted, index, None))
                 break
             row = counting.advance(conversation, stored.get(conversation), events)
             if row is not None:

@@ -38,7 +38,7 @@ class Purge(Command[PurgeStep]):
     events_max: int = STEP_EVENTS_MAX
     seconds_max: float = STEP_SECONDS_MAX
     now: Micros = EPOCH
-    """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
+    """The instant of the purge: queries as of an earlier instant are refused from then on (R-ASOF-4)."""
 
     def run(self, tx: RemovalTransaction) -> PurgeStep:
         """Returns how far the purge has come."""

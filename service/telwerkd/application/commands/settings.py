@@ -20,13 +20,13 @@ class SetWidgetSettings(Command[int | None]):
     widget: WidgetId
     version: WidgetVersion
     bytes_max: int | None = None
-    """How many bytes the account's other versions may take; None: any number. One that takes no more than the one that
-    it replaces is stored in any case: a way back for who has reached the bound."""
+    """Limit on the bytes of the account's other versions; None: unlimited. A version that is no larger than the one
+    that it replaces is stored in any case, so that an account at its limit can reduce its settings."""
     schedule: Schedule | None = None
     """The opening hours that the version names, if it names any."""
 
     def run(self, tx: SettingsTransaction) -> int | None:
-        """Stores it, and returns None; where the others take too many bytes, returns how many, and stores nothing."""
+        """Stores the version, and returns None; if the others exceed the limit, only returns their bytes."""
         if self.bytes_max is not None:
             size = tx.settings_bytes(self.widget, self.version)
             if size.others > self.bytes_max and (size.after > size.before or self._brings_hours(tx)):

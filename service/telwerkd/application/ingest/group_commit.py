@@ -28,8 +28,8 @@ from telwerkd.process.monotonic_clock import monotonic
 log = logging.getLogger(__name__)
 
 _STOP_TIMES = 4
-"""How many times as long as it should take a transaction that accounts share may count, before it leaves the rest to
-the next. Events that it does not get to have been sent and looked up in vain, so that fewer should be sent instead."""
+"""A shared transaction stops counting after so many times its target duration, and postpones the remaining events.
+These were sent and looked up in vain, so the next transactions get fewer (`WaitingRoom.note`)."""
 
 _ACCEPTED = Verdict.ACCEPTED
 _REJECTED = "rejected"
@@ -190,7 +190,7 @@ class Ingest:
     @property
     def unstored_events(self) -> int:
         """The number of submitted events without a verdict, those of cancelled callers included."""
-        return self._waiting.events + sum(len(part.places) for parts in self._committing.values() for part in parts)
+        return self._waiting.events + sum(len(part.indexes) for parts in self._committing.values() for part in parts)
 
     def oldest_seconds(self, now: float) -> float:
         """Returns the age in seconds of the oldest unanswered batch at `now`, of `monotonic`; 0 without any."""
@@ -252,15 +252,15 @@ class Ingest:
             (
                 account,
                 IngestBatch(
-                    [part.batch.events_at(part.places) for part in of_account], self._limits, seconds_max, now=now
+                    [part.batch.events_at(part.indexes) for part in of_account], self._limits, seconds_max, now=now
                 ),
             )
             for account, of_account in by_account.items()
         ]
         begun = monotonic()
-        with tracing.transaction([(part.batch.waits, part.batch.is_waiting, len(part.places)) for part in parts]):
+        with tracing.transaction([(part.batch.waits, part.batch.is_waiting, len(part.indexes)) for part in parts]):
             results = await self._store.write(commands)
-        self.figures.transaction_events.observe(sum(len(part.places) for part in parts))
+        self.figures.transaction_events.observe(sum(len(part.indexes) for part in parts))
         seconds = monotonic() - begun
         if self._scheduling.merges_accounts:
             self._waiting.worked(parts, seconds)
@@ -272,7 +272,7 @@ class Ingest:
                 self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
                 self.figures.judged(account, outcomes)
-                if part.batch.answer(part.places, outcomes) and not part.batch.failed:
+                if part.batch.answer(part.indexes, outcomes) and not part.batch.failed:
                     self._waiting.put_back(part.batch)
 
     def _seconds_max(self, accounts: int) -> float:

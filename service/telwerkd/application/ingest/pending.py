@@ -75,29 +75,29 @@ class Pending:
         if count < len(self._waiting) and isinstance(self._waiting, range):
             self._waiting = self._by_conversation()
             count = self._count(self._waiting, room)
-        places, self._waiting = self._waiting[:count], self._waiting[count:]
-        return BatchSlice(self, places, self._weight(places))
+        indexes, self._waiting = self._waiting[:count], self._waiting[count:]
+        return BatchSlice(self, indexes, self._weight(indexes))
 
-    def events_at(self, places: Sequence[int]) -> Batch:
+    def events_at(self, indexes: Sequence[int]) -> Batch:
         """Returns the events at some indexes, without those that have verdicts."""
-        if isinstance(places, range):
-            some = self._events[places.start : places.stop]
+        if isinstance(indexes, range):
+            some = self._events[indexes.start : indexes.stop]
         else:
-            some = [self._events[place] for place in places]
+            some = [self._events[index] for index in indexes]
         return Batch(event for event in some if event is not None)
 
-    def answer(self, places: Sequence[int], outcomes: Sequence[Postponable]) -> bool:
+    def answer(self, indexes: Sequence[int], outcomes: Sequence[Postponable]) -> bool:
         """Records the verdicts on some of the events; the call is answered once all have one.
 
         Returns whether some were postponed and wait again.
         """
         postponed: list[int] = []
-        for place, outcome in zip(places, outcomes, strict=True):
+        for index, outcome in zip(indexes, outcomes, strict=True):
             if outcome is None:
-                postponed.append(place)
+                postponed.append(index)
             else:
-                self._outcomes[place] = outcome
-                self._events[place] = None
+                self._outcomes[index] = outcome
+                self._events[index] = None
                 self._unanswered -= 1
         if postponed:
             self._waiting = [*postponed, *self._waiting]
@@ -128,7 +128,7 @@ class Pending:
         Raises:
             UnavailableError: OVERLOADED, there is not enough memory left.
         """
-        is_over = self.failed or not self._unanswered  # in the same turn of the loop in which its caller went
+        is_over = self.failed or not self._unanswered  # in the same iteration of the loop in which its caller went
         if self._memory is None and not is_over:
             held = Batch(event for event in self._events if event is not None)
             texts = len(_encoder.encode(held))
@@ -145,33 +145,33 @@ class Pending:
             self._memory.release()
 
     def _by_conversation(self) -> list[int]:
-        """The places of what waits, those of a conversation together."""
-        places: dict[ConversationId, list[int]] = {}
-        for place in self._waiting:
-            submitted = self._events[place]
+        """The indexes of what waits, those of a conversation together."""
+        indexes: dict[ConversationId, list[int]] = {}
+        for index in self._waiting:
+            submitted = self._events[index]
             if submitted is not None:
-                places.setdefault(submitted.conversation, []).append(place)
-        return list(chain.from_iterable(places.values()))
+                indexes.setdefault(submitted.conversation, []).append(index)
+        return list(chain.from_iterable(indexes.values()))
 
-    def _count(self, places: Sequence[int], room: int) -> int:
+    def _count(self, indexes: Sequence[int], room: int) -> int:
         if self._weights is None:
-            return max(1, min(room, len(places)))
+            return max(1, min(room, len(indexes)))
         weight = 0
-        for count, place in enumerate(places):
-            weight += self._weights[place]
+        for count, index in enumerate(indexes):
+            weight += self._weights[index]
             if weight > room:
                 return max(1, count)
-        return len(places)
+        return len(indexes)
 
-    def _weight(self, places: Sequence[int]) -> int:
+    def _weight(self, indexes: Sequence[int]) -> int:
         if self._weights is None:
-            return len(places)
-        return sum(self._weights[place] for place in places)
+            return len(indexes)
+        return sum(self._weights[index] for index in indexes)
 
 
 class BatchSlice(NamedTuple):
     """The events of a batch for one transaction."""
 
     batch: Pending
-    places: Sequence[int]
+    indexes: Sequence[int]
     weight: int

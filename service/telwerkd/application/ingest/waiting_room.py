@@ -37,9 +37,9 @@ class WaitingRoom:
         self._senders = Sharing()
         self._throttle = AccountThrottle(self._senders, WRITER_TIMES)
         self.rest_seconds = 0.0
-        """After a `take` that gave nothing because all that wait rest: how long the next of them does; else 0."""
+        """Seconds until a waiting account may go, after a `take` that found all of them throttled; else 0."""
         self._few_were_first = False
-        """Whether the last transaction was of those accounts alone that brought few events."""
+        """Whether the last transaction was of accounts with few events only."""
         self._shared_room = limits.transaction_shared_events_max
 
     def __bool__(self) -> bool:

@@ -12,10 +12,10 @@ class AuditView(Protocol):
     """The reads of an audit beside `ScanView`."""
 
     def check_settings(self, damaged: Report) -> None:
-        """Reads every version of every widget's settings, only to tell of what is damaged."""
+        """Checks every version of every widget's settings, and reports the damaged ones."""
 
     def check_rest(self, damaged: Report) -> None:
-        """Reads display names and what is left of erased conversations, only to tell of what is damaged."""
+        """Checks display names and tombstones, and reports the damaged ones."""
 
     def every_name(self, damaged: Report) -> Iterator[tuple[int, str]]:
         """Yields all distinct names, each after its family."""

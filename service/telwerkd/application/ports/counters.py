@@ -19,7 +19,7 @@ class CountersView(Protocol):
         """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""
 
     def filed(self, measure: Measure) -> tuple[int, int]:
-        """How many transactions filed what `deltas` gives, and how many entries it has. None of them is read for it."""
+        """Returns the number of rows and of entries behind `deltas`, without reading these."""
 
     def deltas(self, measure: Measure) -> DeltaEntries:
         """Returns the delta entries of a measure."""
@@ -41,7 +41,7 @@ class CounterWrites(Protocol):
         """Removes all deltas of all measures."""
 
     def chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
-        """How many bytes `chunks` gives of each."""
+        """Returns the size in bytes of the cells of each chunk."""
 
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """Returns the cells of chunks, whose keys are sorted; empty bytes for a chunk that is not stored."""

@@ -42,12 +42,12 @@ class Account(NamedTuple):
     accepted: Micros = Micros(0)
     """When its last event was accepted, and so before which instant none will be. Never runs backwards (R-ASOF-1)."""
     accepted_from: Micros | None = None
-    """When the first event that says so was accepted; None if none does."""
+    """The acceptance time of the first event that has one; None if none has."""
     removed_at: Micros = Micros(0)
-    """When something was last purged or erased, on the line of `accepted`. 0: nothing was, as far as is known."""
+    """The instant of the last purge or erasure, on the time line of `accepted`; 0 if none is known."""
 
     def mark(self, now: Micros) -> Micros:
-        """Returns the instant at which something that happens now happens: `now`, but never before what was."""
+        """Returns the instant to record for a present action: `now`, but never before an earlier one."""
         return max(self.accepted, self.high_water, now)
 
 
@@ -157,7 +157,7 @@ class DamagedRowError(ValueError):
 
 
 Report = Callable[[Damage], None]
-"""Is told of what is damaged. What it raises ends the reading."""
+"""A callback that receives each damage found. If it raises, reading ends."""
 
 
 class SettingsBytes(NamedTuple):

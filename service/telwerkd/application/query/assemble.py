@@ -90,22 +90,24 @@ def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
 
 def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Selection) -> list[AnswerRow]:
     """Returns the rows of the selected keys, and last the rest if it is requested."""
-    slots = selection.slots(len(keys))
-    numbers = [_numbers(query, kpi, of, selection, slots) for of in kpi.periods]
+    answer_rows = selection.rows_of(len(keys))
+    numbers = [_numbers(query, kpi, of, selection, answer_rows) for of in kpi.periods]
     if kpi.below is not None:
         numbers = [_with_below(of, period, kpi.below, selection, kpi.has_row) for period, of in enumerate(numbers)]
-    asked = [keys[place] for place in selection.places.tolist()]
-    return list(_made(query, kpi, asked, selection, numbers, kpi.has_row[selection.places]))
+    asked = [keys[index] for index in selection.indexes.tolist()]
+    return list(_made(query, kpi, asked, selection, numbers, kpi.has_row[selection.indexes]))
 
 
-def _numbers(query: Query, kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
+def _numbers(
+    query: Query, kpi: GroupedKpi, of: GroupedSlice, selection: Selection, answer_rows: IntArray
+) -> list[Numbers]:
     """Returns the numbers of each selected key in a period, and last of the rest."""
-    numbers = series(of.slice, of.selected(slots), len(selection.places))
+    numbers = series(of.slice, of.selected(answer_rows), len(selection.indexes))
     if selection.rest:
-        numbers = np.concatenate((numbers, series(of.slice, of.left_over(slots), 1)))
+        numbers = np.concatenate((numbers, series(of.slice, of.left_over(answer_rows), 1)))
     counts = np.einsum("kbv->kb", numbers)  # `sum` takes four times as long over a handful of values
     if has_durations(kpi.info.kpi):
-        return list(_of_durations(query, of, selection, slots, counts))
+        return list(_of_durations(query, of, selection, answer_rows, counts))
     sums = numbers @ kpi.stars if kpi.info.has_mean else None
     packs = has_packed_values(kpi.info.kpi) and kpi.below is None
     return [
@@ -118,21 +120,21 @@ def _with_below(
     numbers: Sequence[Numbers], period: int, below: Below, selection: Selection, has_row: npt.NDArray[np.bool_]
 ) -> list[Numbers]:
     """Returns the numbers of each selected key with their denominators, and last of the rest."""
-    lines = [*below.numbers(period, selection.places)]
+    lines = [*below.numbers(period, selection.indexes)]
     if selection.rest:
         has_row = has_row.copy()
-        has_row[selection.places] = False
+        has_row[selection.indexes] = False
         lines.append(below.left_over(period, np.flatnonzero(has_row)))
     return [of._replace(below=line) for of, line in zip(numbers, lines, strict=True)]
 
 
 def _of_durations(
-    query: Query, of: GroupedSlice, selection: Selection, slots: IntArray, counts: IntArray
+    query: Query, of: GroupedSlice, selection: Selection, answer_rows: IntArray, counts: IntArray
 ) -> Iterator[Numbers]:
     """Yields the numbers of each selected key, and last of the rest; `counts` are theirs."""
-    digests = [digest(of.slice, layer.key, len(selection.places)) for layer in of.selected(slots)]
+    digests = [digest(of.slice, layer.key, len(selection.indexes)) for layer in of.selected(answer_rows)]
     if selection.rest:
-        digests += [digest(of.slice, layer.key, 1) for layer in of.left_over(slots)]
+        digests += [digest(of.slice, layer.key, 1) for layer in of.left_over(answer_rows)]
     rows = [(found, key) for found in digests for key in range(found.keys)]
     percentiles = [of_key for found in digests for of_key in found.percentiles(query.percentiles).transpose(1, 0, 2)]
     histograms = [of_key for found in digests for of_key in found.histograms()] if query.include_histogram else None

@@ -26,29 +26,32 @@ def group_rows(reading: Reading) -> Grouped:
     """Returns what was read under the keys that the query groups by."""
     query = reading.outline.query
     dimensions, order = query.group_by, query.order
-    places: dict[RawKey, int] = {}
-    layers = [[_layers(of.rows, dimensions, kpi.info, places) for of in kpi.slices] for kpi in reading.kpis]
-    # Their keys are places too, so they come before the sums by place.
-    below = [_below_layers(kpi, dimensions, places) for kpi in reading.kpis]
+    indexes: dict[RawKey, int] = {}
+    layers = [[_layers(of.rows, dimensions, kpi.info, indexes) for of in kpi.slices] for kpi in reading.kpis]
+    # Their keys are indexes too, so they come before the sums by index.
+    below = [_below_layers(kpi, dimensions, indexes) for kpi in reading.kpis]
     kpis = [
-        _grouped(query, kpi, of_kpi, len(places), order if place == order.kpi else Order())
-        for place, (kpi, of_kpi) in enumerate(zip(reading.kpis, layers, strict=True))
+        _grouped(query, kpi, of_kpi, len(indexes), order if index == order.kpi else Order())
+        for index, (kpi, of_kpi) in enumerate(zip(reading.kpis, layers, strict=True))
     ]
     return Grouped(
-        list(places),
-        [kpi if of is None else _with_below(kpi, *of, dimensions, places) for kpi, of in zip(kpis, below, strict=True)],
+        list(indexes),
+        [
+            kpi if of is None else _with_below(kpi, *of, dimensions, indexes)
+            for kpi, of in zip(kpis, below, strict=True)
+        ],
     )
 
 
 _BelowLayers: TypeAlias = tuple[list[list[tuple[Slice, Layer]]], dict[RawKey, int]]
 
 
-def _below_layers(kpi: KpiReading, dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> _BelowLayers | None:
+def _below_layers(kpi: KpiReading, dimensions: Sequence[Dimension], indexes: dict[RawKey, int]) -> _BelowLayers | None:
     """Returns how the rows below the line count, and the keys under which they do: the answer's where it can be."""
     if not kpi.below:
         return None
     shared = [dimension for dimension in dimensions if dimension not in SPLITS_ABOVE_ALONE]
-    own = places if len(shared) == len(dimensions) else {}
+    own = indexes if len(shared) == len(dimensions) else {}
     periods = [
         [(of.slices[period], _layers(of.slices[period].rows, shared, of.info, own)[0]) for of in kpi.below]
         for period in range(len(kpi.slices))
@@ -61,10 +64,10 @@ def _with_below(
     periods: list[list[tuple[Slice, Layer]]],
     own: dict[RawKey, int],
     dimensions: Sequence[Dimension],
-    places: dict[RawKey, int],
+    indexes: dict[RawKey, int],
 ) -> GroupedKpi:
     kept = [i for i, dimension in enumerate(sorted(dimensions)) if dimension not in SPLITS_ABOVE_ALONE]
-    of_key = np.array([own.get(tuple(key[i] for i in kept), NONE) for key in places], np.int64)
+    of_key = np.array([own.get(tuple(key[i] for i in kept), NONE) for key in indexes], np.int64)
     below = Below(periods, of_key, len(own))
     by_key = [below.by_key(period) for period in range(len(kpi.periods))]
     with_below = [
@@ -124,44 +127,44 @@ _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
 
 def _sums_by(of: GroupedSlice, info: KpiInfo, dimensions: Sequence[Dimension]) -> dict[RawKey, int]:
     """Returns the facts of a slice by other dimensions than the query's, none of which is a packed value or a topic."""
-    places: dict[RawKey, int] = {}
-    [layer] = _layers(of.slice.rows, dimensions, info, places)
-    counts = np.zeros(len(places), np.int64)
+    indexes: dict[RawKey, int] = {}
+    [layer] = _layers(of.slice.rows, dimensions, info, indexes)
+    counts = np.zeros(len(indexes), np.int64)
     np.add.at(counts, layer.key, of.totals.sum(axis=1))
-    return dict(zip(places, counts.tolist(), strict=True))
+    return dict(zip(indexes, counts.tolist(), strict=True))
 
 
 def _layers(
-    rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
+    rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], info: KpiInfo, indexes: dict[RawKey, int]
 ) -> list[Layer]:
-    """Returns how the rows of a KPI count by some dimensions; new keys get the next places."""
+    """Returns how the rows of a KPI count by some dimensions; new keys get the next indexes."""
     if Dimension.TOPIC in dimensions:
-        return _by_topic(rows, dimensions, places)
+        return _by_topic(rows, dimensions, indexes)
     if Dimension.VALUE in dimensions and has_packed_values(info.kpi):
         get = _key_getter([d for d in dimensions if d is not Dimension.VALUE])
         raw, at = [get(row) for row in rows], sorted(dimensions).index(Dimension.VALUE)
         return [
-            Layer(_places_of(((*key[:at], known.value, *key[at:]) for key in raw), places), code)
+            Layer(_indexes_of(((*key[:at], known.value, *key[at:]) for key in raw), indexes), code)
             for code, known in enumerate(info.values)
         ]
     if not dimensions:
-        return [Layer(np.full(len(rows), places.setdefault((), len(places))))]
-    return [Layer(_places_of(map(_key_getter(dimensions), rows), places))]
+        return [Layer(np.full(len(rows), indexes.setdefault((), len(indexes))))]
+    return [Layer(_indexes_of(map(_key_getter(dimensions), rows), indexes))]
 
 
-def _places_of(keys: Iterable[RawKey], places: dict[RawKey, int]) -> IntArray:
-    return np.array([places.setdefault(key, len(places)) for key in keys], np.int64)
+def _indexes_of(keys: Iterable[RawKey], indexes: dict[RawKey, int]) -> IntArray:
+    return np.array([indexes.setdefault(key, len(indexes)) for key in keys], np.int64)
 
 
-def _by_topic(rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
+def _by_topic(rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], indexes: dict[RawKey, int]) -> list[Layer]:
     """Returns a layer for the first topic of each row, one for the second, and so on."""
     get = _key_getter(dimensions)
     topics = [value_topics(row.value) for row in rows]
     layers = []
     for n in range(max(map(len, topics), default=0)):
         key = np.full(len(rows), NONE)
-        having = [place for place, of_row in enumerate(topics) if len(of_row) > n]
-        key[having] = _places_of((get(rows[place]._replace(value=topics[place][n])) for place in having), places)
+        having = [index for index, of_row in enumerate(topics) if len(of_row) > n]
+        key[having] = _indexes_of((get(rows[index]._replace(value=topics[index][n])) for index in having), indexes)
         layers.append(Layer(key))
     return layers
 
@@ -181,10 +184,10 @@ _FIELDS = {
 
 def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesRow], RawKey]:
     """Returns the function that extracts a row's key, in the order of `GroupKey`."""
-    places = [CellRow._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
+    indexes = [CellRow._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
     if Dimension.QUESTION in dimensions:
         of_value = CellRow._fields.index("value")
-        return lambda row: tuple(value_answer(row.value)[0] if at == of_value else row[at] for at in places)
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda row: tuple(row[place] for place in places)
+        return lambda row: tuple(value_answer(row.value)[0] if at == of_value else row[at] for at in indexes)
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda row: tuple(row[index] for index in indexes)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.question import RawKey, RowPlace
+from telwerkd.application.query.question import RawKey, RowPosition
 from telwerkd.application.query.result import GroupKey
 from telwerkd.application.query.slices.slices import NONE, Layer, Reading, Slice, series
 from telwerkd.domain.catalogue.kpis import KpiInfo
@@ -42,13 +42,13 @@ class GroupedSlice(NamedTuple):
     """Whether a row may count under several keys with the same facts."""
     by_key: KeyTotals
 
-    def selected(self, slots: IntArray) -> list[Layer]:
-        """Returns the layers with answer rows instead of keys; `slots` maps keys to rows, -1 for unselected ones."""
-        return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
+    def selected(self, answer_rows: IntArray) -> list[Layer]:
+        """Returns the layers by answer rows; `answer_rows` has the row of each key, -1 for an unselected one."""
+        return [layer._replace(key=_through(answer_rows, layer.key)) for layer in self.layers]
 
-    def left_over(self, slots: IntArray) -> list[Layer]:
+    def left_over(self, answer_rows: IntArray) -> list[Layer]:
         """Returns layers that map every fact of any unselected key to row 0, each fact once."""
-        left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
+        left = [layer._replace(key=np.where(_is_left(answer_rows, layer.key), 0, NONE)) for layer in self.layers]
         if not self.overlaps or not left:
             return left
         return [Layer(np.max([layer.key for layer in left], axis=0))]
@@ -75,25 +75,25 @@ class Below(NamedTuple):
         """Returns all that is below in a period, each fact once."""
         return sum(int(of.totals().sum()) for of, _ in self.periods[period])
 
-    def numbers(self, period: int, places: IntArray) -> IntArray:
-        """Returns what is below each of the answer's keys at some places, by bucket."""
-        own, lines = np.unique(self.of_key[places], return_inverse=True)
+    def numbers(self, period: int, indexes: IntArray) -> IntArray:
+        """Returns what is below each of the answer's keys at some indexes, by bucket."""
+        own, lines = np.unique(self.of_key[indexes], return_inverse=True)
         return self._added_up(period, own)[lines]
 
-    def left_over(self, period: int, places: IntArray) -> IntArray:
-        """Returns what is below the answer's keys at some places together, each fact once, by bucket."""
-        together: IntArray = self._added_up(period, np.unique(self.of_key[places])).sum(axis=0)
+    def left_over(self, period: int, indexes: IntArray) -> IntArray:
+        """Returns what is below the answer's keys at some indexes together, each fact once, by bucket."""
+        together: IntArray = self._added_up(period, np.unique(self.of_key[indexes])).sum(axis=0)
         return together
 
     def _added_up(self, period: int, own: IntArray) -> IntArray:
         """Returns the sums by the denominators' keys `own` and bucket."""
-        slots = np.full(self.keys + 1, NONE)
-        slots[own] = np.arange(len(own))
-        slots[NONE] = NONE
+        answer_rows = np.full(self.keys + 1, NONE)
+        answer_rows[own] = np.arange(len(own))
+        answer_rows[NONE] = NONE
         width = self.periods[period][0][0].width
         sums = np.zeros((len(own), width), np.int64)
         for of, layer in self.periods[period]:
-            sums += series(of, [layer._replace(key=slots[layer.key])], len(own)).sum(axis=2)
+            sums += series(of, [layer._replace(key=answer_rows[layer.key])], len(own)).sum(axis=2)
         return sums
 
 
@@ -155,22 +155,22 @@ class Grouped(NamedTuple):
 class Selection(NamedTuple):
     """The selected keys, as indexes in the order of rows."""
 
-    places: IntArray
+    indexes: IntArray
     rest: bool
     """All others are summed up in one more row."""
-    next: RowPlace | None
+    next: RowPosition | None
     """The cursor of the next page."""
 
     @property
     def size(self) -> int:
         """How many rows there are at most."""
-        return len(self.places) + self.rest
+        return len(self.indexes) + self.rest
 
-    def slots(self, keys: int) -> IntArray:
+    def rows_of(self, keys: int) -> IntArray:
         """Returns for each of so many keys its row in the answer; -1 for an unselected one."""
-        slots = np.full(keys, -1)
-        slots[self.places] = np.arange(len(self.places))
-        return slots
+        answer_rows = np.full(keys, -1)
+        answer_rows[self.indexes] = np.arange(len(self.indexes))
+        return answer_rows
 
 
 class Ranked(NamedTuple):
@@ -202,12 +202,12 @@ _BIN_NUMBERS = 3
 """Of a bin of a histogram: its bounds, and how many there are."""
 
 
-def _through(slots: IntArray, key: IntArray) -> IntArray:
-    return np.where(key == NONE, NONE, slots[key]) if len(slots) else key
+def _through(answer_rows: IntArray, key: IntArray) -> IntArray:
+    return np.where(key == NONE, NONE, answer_rows[key]) if len(answer_rows) else key
 
 
-def _is_left(slots: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
-    left: npt.NDArray[np.bool_] = (key != NONE) & (_through(slots, key) == NONE)
+def _is_left(answer_rows: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
+    left: npt.NDArray[np.bool_] = (key != NONE) & (_through(answer_rows, key) == NONE)
     return left
 
 

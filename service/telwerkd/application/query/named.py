@@ -38,11 +38,11 @@ def _of_rows(ranked: Ranked) -> Iterator[NameKey]:
     if not group_by:
         return
     grouped, key_of = ranked.grouped, key_maker(group_by)
-    places = ranked.selection.places
+    indexes = ranked.selection.indexes
     for kpi, read in zip(grouped.kpis, ranked.reading.kpis, strict=True):
         if read.is_counted:
-            for place in places[kpi.has_row[places]].tolist():
-                yield from _of_row(kpi.info.value_kind, key_of(grouped.keys[place]))
+            for index in indexes[kpi.has_row[indexes]].tolist():
+                yield from _of_row(kpi.info.value_kind, key_of(grouped.keys[index]))
 
 
 def _of_row(kind: ValueKind, key: GroupKey) -> Iterator[NameKey]:

@@ -144,7 +144,7 @@ RawKey: TypeAlias = tuple[str, ...]
 """The ids of a row's key, in the order of `GroupKey`, without those that were not grouped by."""
 
 
-class RowPlace(NamedTuple):
+class RowPosition(NamedTuple):
     """The position of a row in an order: the cursor of pages."""
 
     absent: bool
@@ -167,7 +167,7 @@ class Page(NamedTuple):
     """Only the keys after a cursor."""
 
     size: int
-    after: RowPlace | None = None
+    after: RowPosition | None = None
 
 
 class Query(NamedTuple):
@@ -189,7 +189,7 @@ class Query(NamedTuple):
     percentiles: tuple[float, ...] = ()
     """Of durations, 0 to 1 each."""
     include_histogram: bool = False
-    """The answer says how many durations there are of each length."""
+    """Whether the answer has a histogram of durations."""
     as_of: Micros | None = None
     """What was known at this instant; None: what is known now (R-ASOF-2)."""
 

@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from telwerkd.application.query.keys import Grouped, KeyTotals, Selection
-from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace, Top
+from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPosition, Top
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.ratios import OF_COLUMNS, Floats
 from telwerkd.domain.errors import LimitExceededError, RequestPart
@@ -33,8 +33,8 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
         largest = _at_least(query.top, order, grouped.kpis[query.order.kpi].periods[0].by_key)[: query.top.size]
         return Selection(largest, query.top.rest and len(order) > len(largest), None)
     if query.page is not None:
-        places = [RowPlace(bool(absent[i]), _plain(number[i]), keys[i]) for i in order]
-        return _page(query.page, order, places, backwards=backwards)
+        positions = [RowPosition(bool(absent[i]), _plain(number[i]), keys[i]) for i in order]
+        return _page(query.page, order, positions, backwards=backwards)
     if len(order) > groups_max:
         raise LimitExceededError(
             RequestPart.GROUPING,
@@ -52,7 +52,7 @@ def _at_least(top: Top, order: IntArray, decisive: KeyTotals) -> IntArray:
 
 
 def _in_order(keys: Sequence[RawKey]) -> list[int]:
-    """The places of keys in their order.
+    """The positions of keys in their order.
 
     To sort a hundred thousand at once would keep the interpreter from every other thread for a tenth of a second.
     """
@@ -66,13 +66,13 @@ _RUN = 4_000
 """Keys sorted at once: 4 ms."""
 
 
-def _page(page: Page, order: IntArray, places: list[RowPlace], *, backwards: bool) -> Selection:
+def _page(page: Page, order: IntArray, positions: list[RowPosition], *, backwards: bool) -> Selection:
     begin = 0
     if page.after is not None:
         after = page.after
-        begin = sum(place.key >= after.key if backwards else place <= after for place in places)
+        begin = sum(position.key >= after.key if backwards else position <= after for position in positions)
     end = begin + page.size
-    return Selection(order[begin:end], rest=False, next=places[end - 1] if end < len(places) else None)
+    return Selection(order[begin:end], rest=False, next=positions[end - 1] if end < len(positions) else None)
 
 
 def _plain(number: float) -> float:

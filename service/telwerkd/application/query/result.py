@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
-from telwerkd.application.query.question import RowPlace
+from telwerkd.application.query.question import RowPosition
 from telwerkd.application.query.slices.digests import Histogram
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
@@ -128,7 +128,7 @@ class Answer(NamedTuple):
     kpis: list[KpiRows]
     time_zone: str
     answer_version: AnswerVersion
-    next: RowPlace | None
+    next: RowPosition | None
     """The cursor of the next page; None on the last."""
     rows: int = 0
     """The number of rows of chunks and deltas that were read."""

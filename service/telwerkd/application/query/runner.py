@@ -85,7 +85,7 @@ class Queries:
             partial(self._read_on_inline_view, store) if isinstance(store, ReadsInline) else ToThread
         )
         self._is_loop_free = True
-        """One answer in a turn of the event loop: many questions at once must not keep everything else waiting."""
+        """One answer in a iteration of the event loop: many questions at once must not keep everything else waiting."""
 
     def use(self, limits: QueryLimits) -> None:
         """Sets the limits from the next query on."""
@@ -121,7 +121,7 @@ class Queries:
         return await self._readers.run(query.account, job, waiting_is_bounded=False)
 
     def _read_on_inline_view(self, store: ReadsInline, query: Query) -> Reading | ToThread:
-        if self._is_crowded(query.account) or not self._take_turn():
+        if self._is_crowded(query.account) or not self._claim_iteration():
             return ToThread(query)
         with store.inline_view(query.account) as view:
             return stages.read_inline(query, self._limits, self._rollups, view, self._loop_cost_max)
@@ -139,7 +139,7 @@ class Queries:
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
             reading = await self._store.read(account, work)
             spent = self._charge(reading)
-            if short and not self._is_crowded(account) and self._take_turn():
+            if short and not self._is_crowded(account) and self._claim_iteration():
                 return await self._finish(reading, spent, then, self._readers.in_thread, memory)
             points = PointBudget(self._limits.points_max, memory)
             return await self._readers.in_thread(lambda: then(answer_from(reading, self._limits, points)))
@@ -171,15 +171,15 @@ class Queries:
         self.figures.note(answer)
         return then(answer)
 
-    def _take_turn(self) -> bool:
+    def _claim_iteration(self) -> bool:
         """Claims this iteration of the event loop for one computation; returns False if it has had one."""
         if not self._is_loop_free:
             return False
         self._is_loop_free = False
-        asyncio.get_running_loop().call_soon(self._next_turn)
+        asyncio.get_running_loop().call_soon(self._next_iteration)
         return True
 
-    def _next_turn(self) -> None:
+    def _next_iteration(self) -> None:
         self._is_loop_free = True
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
@@ -203,9 +203,9 @@ class Queries:
             UnavailableError: the database does not answer.
         """
 
-        def noted(place: int, answer: Answer) -> T:
+        def noted(index: int, answer: Answer) -> T:
             self.figures.note(answer)
-            return then(place, answer)
+            return then(index, answer)
 
         def charge(readings: Sequence[Reading | TelwerkError]) -> None:
             for reading in readings:

@@ -1,4 +1,4 @@
-"""The stages of a query in order: plan, place in time, and read, on a view; then group, rank and assemble.
+"""The stages of a query in order: plan, index in time, and read, on a view; then group, rank and assemble.
 
 Where display names are requested, group and rank also run before the view is closed (`named`).
 """
@@ -136,7 +136,7 @@ def _placed_and_read(planned: QueryPlan, view: AnswerView, rollups: RollupCache,
 def read_inline(
     query: Query, limits: QueryLimits, rollups: RollupCache, view: AnswerView, cost_max: int = cost.LOOP_COST_MAX
 ) -> Reading | ToThread:
-    """Returns what was read for a query if that costs no more than `cost_max`; else that a thread is to read it.
+    """Returns the reading of a query if its cost is at most `cost_max`, else `ToThread`.
 
     Raises what `read_view` does.
     """
@@ -260,11 +260,11 @@ def answer_all(
     """
     points = PointBudget(limits.points_max, memory)
 
-    def one(place: int, of: Reading | Ranked) -> T:
-        return then(place, answer_from(of, limits, points))
+    def one(index: int, of: Reading | Ranked) -> T:
+        return then(index, answer_from(of, limits, points))
 
     return [
-        of if isinstance(of, TelwerkError) else _or_error(partial(one, place, of)) for place, of in enumerate(found)
+        of if isinstance(of, TelwerkError) else _or_error(partial(one, index, of)) for index, of in enumerate(found)
     ]
 
 

@@ -15,7 +15,7 @@ STEP_EVENTS_MIN: Final = 250
 """Events of their logs that a transaction reads however long that takes: what it takes besides must pay."""
 
 STEP_SECONDS_MAX: Final = 0.05
-"""How long a transaction goes on with conversations after that: others wait for it to end."""
+"""Seconds after which a transaction takes no further conversation, as others wait for it."""
 
 _REST_SECONDS_MAX: Final = 0.1
 

@@ -24,9 +24,9 @@ _RETRY_SECONDS = 0.5
 class ReaderTurns:
     """A semaphore with fair queues by account. For the event loop's thread only."""
 
-    def __init__(self, places: int, waiting_max: int) -> None:
-        self._free = places
-        self._per_account = max(1, places // 2)
+    def __init__(self, permits: int, waiting_max: int) -> None:
+        self._free = permits
+        self._per_account = max(1, permits // 2)
         self.waiting_max = waiting_max
         """How many questions of an account may wait."""
         self._held: Counter[AccountId] = Counter()

@@ -17,11 +17,10 @@ SHARED_SECONDS: Final = 10.0
 """How long after another account's call the server counts as shared: that account may be back at any moment."""
 
 LOOP_TIMES: Final = 2.0
-"""How many times as long as it worked there an account rests at the event loop, and at the threads that read, which
-take the interpreter from the loop."""
+"""The pause of an account at the event loop, and at the reader threads, which hold the GIL: a multiple of its work."""
 
 WRITER_TIMES: Final = 1.0
-"""The same at the writer. There a call waits once, not in each turn: for one transaction, which is short."""
+"""The pause at the writer, a multiple of the work there: smaller, as a call waits for it once, for one transaction."""
 
 _CREDIT_SECONDS: Final = 0.1
 """Rest that an account may owe: one that has been quiet works for a third of it, or half at the writer, without any,

@@ -25,7 +25,7 @@ _LOCKED_SECONDS_MAX = 0.1
 """What looking may have taken for it to be done again in a transaction, with the account's writers waiting."""
 
 _REST_TIMES = 40
-"""How much longer than looking took an account then rests, so that it takes little of the machine."""
+"""The pause of an account after a look-up: a multiple of its duration, to bound the CPU time."""
 
 
 class _Looked(NamedTuple):
@@ -114,9 +114,9 @@ async def free_names(store: Store, account: AccountId) -> int | None:
 
 class _Freed(NamedTuple):
     names: int | None
-    """How many; None if the account changed too often to tell."""
+    """The number of names freed; None if the account changed at every attempt."""
     is_settled: bool
-    """See `Unused`."""
+    """As `Unused.is_settled`."""
 
 
 async def _freed(store: Store, account: AccountId) -> _Freed:

@@ -27,9 +27,9 @@ then.
 """
 
 COMPACT_ANYWAY_AT = 30_000
-"""Entries at which a measure rests no longer, nor pauses between its transactions where accounts share the server.
+"""Entries from which on a measure is compacted without pauses, also while accounts share the server.
 
-It could fall behind for good: questions add up what waits, in CPU time that compaction then lacks.
+It could fall behind for ever: queries add up delta entries, in CPU time that compaction then lacks.
 """
 
 COMPACTED_MAX = 40_000
@@ -63,7 +63,7 @@ _ENTRIES_MIN = 64
 """Entries that such a transaction reads even where few fitted into the one before."""
 
 REST_TIMES = 40
-"""How much longer than the transactions of its last compaction took a measure then rests.
+"""The pause of a measure after a compaction: a multiple of the time of its transactions.
 
 Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand entries change,
 and compacting them as often at its end as at its beginning would take most of the writer's time.

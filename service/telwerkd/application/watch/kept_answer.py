@@ -16,39 +16,38 @@ from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.time.calendar import Buckets
 
 _ROW_BYTES, _KPI_BYTES, _NAME_BYTES = 400, 2_000, 300
-"""About what the ids of a row, and what is said of a KPI beside its rows, take in memory; and a display name with
-its key, beside its characters."""
+"""Estimated memory in bytes of a row's ids, of a KPI without its rows, and of a display name without its text."""
 
 
 class _Packed(NamedTuple):
     """A compressed array of numbers."""
 
     shape: tuple[int, ...]
-    places: npt.NDArray[np.uint32] | None
+    positions: npt.NDArray[np.uint32] | None
     """The positions of the non-zero numbers; None: all numbers are stored."""
     numbers: npt.NDArray[np.unsignedinteger[npt.NBitBase]]
 
     @property
     def nbytes(self) -> int:
-        return self.numbers.nbytes + (0 if self.places is None else self.places.nbytes)
+        return self.numbers.nbytes + (0 if self.positions is None else self.positions.nbytes)
 
     def unpacked(self) -> IntArray:
         """Returns the array."""
-        if self.places is None:
+        if self.positions is None:
             return self.numbers.astype(np.int64).reshape(self.shape)
         flat = np.zeros(int(np.prod(self.shape)), np.int64)
-        flat[self.places] = self.numbers
+        flat[self.positions] = self.numbers
         return flat.reshape(self.shape)
 
 
 def _packed(arrays: Sequence[IntArray]) -> _Packed:
     whole = np.array(arrays)
     flat = whole.reshape(-1)
-    places = np.flatnonzero(flat).astype(np.uint32)
+    positions = np.flatnonzero(flat).astype(np.uint32)
     narrow = flat.astype(np.min_scalar_type(int(flat.max(initial=0))))
-    some = narrow[places]
-    if some.nbytes + places.nbytes < narrow.nbytes:
-        return _Packed(whole.shape, places, some)
+    some = narrow[positions]
+    if some.nbytes + positions.nbytes < narrow.nbytes:
+        return _Packed(whole.shape, positions, some)
     return _Packed(whole.shape, None, narrow)
 
 
@@ -144,7 +143,7 @@ class KeptAnswer:
 
 
 def hashed(rows: KpiRows) -> KpiRows:
-    """Returns the rows with a hash in place of their durations."""
+    """Returns the rows with a hash in position of their durations."""
     if not has_durations(rows.info.kpi):
         return rows
     numbers = [of for row in rows.rows for of in (row, row.compared) if of is not None]

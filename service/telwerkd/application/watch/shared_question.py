@@ -10,10 +10,10 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.watch.kept_answer import KeptAnswer
 
 _SHARED_SECONDS: Final = 1.0
-"""How old an update may be that is told again: it says until when it is complete."""
+"""The maximal age of a shared update, in seconds: its `complete_until` must be recent."""
 
 UPDATES_MAX: Final = 16
-"""How many different answers an update is made from at once: a thread is at them without a pause."""
+"""The maximal number of previous answers for which an update is made at once, in a thread without a pause."""
 
 
 class Update(NamedTuple):
@@ -56,15 +56,15 @@ class SharedQuestion:
     ) -> Update:
         """Makes the update of an answer, for the current watch and those waiting longest. Runs in a thread."""
         # The event loop goes on, and more begin to wait: a copy is taken in one step.
-        to_tell = {_version(one): one for one in (known, *self._waiting.copy().values())}
+        waiting = {_version(one): one for one in (known, *self._waiting.copy().values())}
         messages: dict[int | None, bytes | None] = {}
         alike: dict[bytes | None, bytes | None] = {}
-        for version, one in islice(to_tell.items(), UPDATES_MAX):
+        for version, one in islice(waiting.items(), UPDATES_MAX):
             message = encode(None if one is None else one.answer(), answer)
             messages[version] = alike.setdefault(message, message)  # snapshots take their memory once
         return Update(messages, KeptAnswer(answer))
 
-    def told(self, known: int | None, version: int) -> Update | None:
+    def latest(self, known: int | None, version: int) -> Update | None:
         """Returns the last update, if it leads from version `known` (None: none) to `version` or a later one.
 
         None if it does not, or has expired.
@@ -74,7 +74,7 @@ class SharedQuestion:
             return None
         return update
 
-    def tell(self, update: Update) -> None:
+    def publish(self, update: Update) -> None:
         """Publishes an update to the other watches."""
         if self._forgetting is not None:
             self._forgetting.cancel()

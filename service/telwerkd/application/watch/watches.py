@@ -37,12 +37,12 @@ from telwerkd.process.monotonic_clock import monotonic
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_SECONDS = 0.2
-"""How often watched accounts are looked at: changes that come faster are told together."""
+"""The polling interval of watched accounts: changes within it are sent together."""
 
 _RETRY_SECONDS = 1.0
 
 _WATCH_BYTES = 20_000
-"""About what an open call takes, whatever it watches."""
+"""Estimated memory in bytes of an open call without its answer."""
 
 Changes: TypeAlias = list[tuple[KpiInfo, AnswerRow, IntArray]]
 """The lines that changed, and which of their buckets."""
@@ -75,7 +75,7 @@ class Watches:
         self._versions: dict[AccountId, int] = {}
         self._commits = Commits()
         self.lag = Histogram(SECONDS)
-        """Seconds from a commit to the update that tells of it."""
+        """Seconds from a commit to the update of it."""
         self._looked = asyncio.Condition()
 
     def use(self, watches_max: int, watches_per_account_max: int, own_watches: Mapping[str, int]) -> None:
@@ -209,7 +209,7 @@ class Watch:
         before = None if self._kept is None else self._kept.version
         wanted = await self._version_now() if before is None else before + 1
         async with self._question.turn(self, self._kept):
-            update = self._question.told(before, wanted) or await self._made(encode, turn)
+            update = self._question.latest(before, wanted) or await self._made(encode, turn)
         message = update.messages[before]
         self._reservation.resize(self._bytes_open + update.kept.nbytes + len(message or b""))
         if before is not None and message is not None:
@@ -230,7 +230,7 @@ class Watch:
             update = await self._queries.ask_in_turn(
                 self._query, lambda answer: self._question.make(self._kept, answer, encode)
             )
-        self._question.tell(update)
+        self._question.publish(update)
         return update
 
 

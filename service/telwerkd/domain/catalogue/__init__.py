@@ -1,1 +1,1 @@
-"""The KPIs: what they are, and what they are called."""
+"""The catalogue of KPIs: specifications and texts."""

@@ -1,4 +1,4 @@
-"""Occasions: what happens in a conversation, as KPIs tell it apart."""
+"""Occasions: kinds of happenings in a conversation, as KPIs distinguish them."""
 
 import enum
 

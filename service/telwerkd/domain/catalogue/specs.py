@@ -146,11 +146,11 @@ class KpiSpec(msgspec.Struct, frozen=True, kw_only=True):
     service_time_id: str = ""
     """The id under which its durations are measured in service time too (R-SERVICE-1); empty where they are not."""
     is_held_back: bool = False
-    """Facts may wait for the first message; a query then also says how many are waiting."""
+    """Whether facts may be held back until the first message; answers then have the number of those."""
     holds_back_many: bool = False
     """Any number of facts of one conversation may wait, so that they count against a limit."""
     needs_enabled_actions: bool = False
-    """There can be none on a widget of which no inactivity action is enabled, and a query says so (R-KPI5-3)."""
+    """Whether facts require an enabled inactivity action; answers name the widgets without one (R-KPI5-3)."""
     names: str = ""
     """What its values are called where their number is bounded (`Packing.IN_SERIES` only)."""
 

@@ -1,1 +1,1 @@
-"""What a conversation is: its events, and the facts that they come to."""
+"""Conversations: events, state, and the fold of events into facts."""

@@ -20,9 +20,9 @@ def kpis_beyond(rules: int) -> list[Kpi]:
 
 
 def by_rules(base: State, rules: int) -> State:
-    """Returns what a conversation's purged events led to, as another version of the rules goes on from it.
+    """Returns a base state converted to another version of the rules.
 
-    While nothing was purged, that is nothing. What a purge under earlier rules removed is not known (R-ANEW-5).
+    Without purged events it is empty. Facts that a purge under earlier rules removed are unknown (R-ANEW-5).
     """
     if base.rules == rules:
         return base
@@ -36,7 +36,7 @@ def by_rules(base: State, rules: int) -> State:
 
 
 def _as_part_one(base: State) -> State:
-    """Returns a base state as a purge under the rules of part one leaves it."""
+    """Returns a base state reduced to the fields of part one of the rules."""
     live = base.live and Live(base.live.event_id, base.live.widget, base.live.limit)
     own = {name: getattr(base, name) for name in _OF_PART_ONE}
     return State(**{**own, "live": live})

@@ -1,4 +1,4 @@
-"""What Telwerk must know of an account and its widgets, by version, and what it says about an event."""
+"""The settings of an account's widgets, by version, and their effect on events."""
 
 from collections.abc import Mapping, Sequence
 

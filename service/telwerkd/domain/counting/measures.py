@@ -12,7 +12,7 @@ from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.catalogue.specs import SPECS, Kpi, KpiSpec, Packing
 
 Measure = NewType("Measure", int)
-"""One of `COUNTED`, `HELD_BACK` or `SERVICE_TIME`: what it says is looked up, not computed."""
+"""One of `COUNTED`, `HELD_BACK` or `SERVICE_TIME`, by look-up instead of computation."""
 
 # The numbers are the storage format: another of the hundreds for another kind of measure.
 

@@ -32,7 +32,7 @@ class Ratios(Generic[_Counts, _Ratios]):
         return self._divided(above, below)
 
     def change(self, facts: _Counts, before: _Counts) -> _Ratios:
-        """Returns by which part of what it was before a number of facts has grown."""
+        """Returns the relative growth of a number of facts, as a part of the number before."""
         return self._divided(facts - before, before)
 
 

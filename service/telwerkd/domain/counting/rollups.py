@@ -63,7 +63,7 @@ class Rollup(NamedTuple):
     sources: int
     """Of how many chunks' rows it was made."""
     durations: DurationCells | None = None
-    """Where the measure is of durations; `counts` then says how many facts there are."""
+    """Only for measures of durations, whose `counts` have the numbers of facts."""
 
     @property
     def nbytes(self) -> int:

@@ -27,7 +27,7 @@ from telwerkd.transport.grpc.calls import CODES, CallCounters
 from telwerkd.transport.grpc.gate import GateInterceptor
 
 _DATABASE_SECONDS: Final = 1.0
-"""How long the database may take to say what waits in it; without an answer the metrics leave that away."""
+"""Timeout for the figures of the database; after it they are left out."""
 
 _LIMIT_ENDINGS: Final = ("_max", "_seconds")
 

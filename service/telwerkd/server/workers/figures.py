@@ -20,7 +20,7 @@ from telwerkd.process.frames import framed, next_message
 log = logging.getLogger(__name__)
 
 _GIVE_SECONDS: Final = 1.0
-"""How long a worker may take to give its figures. After that what it gave before stands for what it has counted."""
+"""Timeout for a worker's figures; after it, its last ones are used."""
 _SUM_SECONDS: Final = 2.0
 _BUFFER_BYTES: Final = 2**20
 _RESTARTS: Final = "telwerk_worker_restarts_total"

@@ -54,7 +54,7 @@ _LOOKS_A_STALL = 3
 """How often it is looked, in the time after which a worker counts as stalled, whether it replies."""
 
 _STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
-"""What storing the rest may take after the grace, before a worker is killed; then it is time for us to end as well."""
+"""Seconds after the grace period before a worker is killed: less than `STOP_SECONDS`, when the parent itself exits."""
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -175,7 +175,7 @@ class _Worker:
         self._figures = figures
         self._process, self._word = process, word
         self._is_ready = False
-        """Whether it has said that it takes calls."""
+        """Whether the process has reported that it accepts calls."""
 
     @classmethod
     async def spawned(cls, settings: Settings, reloading: Reloading, index: int, figures: WorkersFigures) -> "_Worker":
@@ -210,7 +210,7 @@ class _Worker:
             await self._start_another()
 
     async def _kill_if_stalled(self) -> None:
-        """Kills the process once it has stalled: the system gives it connections still, on which calls only wait."""
+        """Kills the process once it has stalled: it would still get connections, on which calls only wait."""
         seconds = self._settings.worker_stall_seconds
         if not self._is_ready:
             try:

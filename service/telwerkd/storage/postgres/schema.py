@@ -163,7 +163,7 @@ _OF_POOLERS = {
     ),
     "statement pooling mode": "perhaps PgBouncer, whose pool_mode is `statement`: set pool_mode = transaction",
 }
-"""What a pooler says, and what to do."""
+"""The errors of poolers, with advice."""
 
 
 def _why(url: PostgresUrl, error: Exception, connect_seconds: float) -> str:

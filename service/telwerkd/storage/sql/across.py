@@ -14,7 +14,7 @@ from telwerkd.storage.schema.tables import accounts, conversations, deltas
 
 AsyncStatement = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
 RunStatement = Callable[[AsyncStatement], Awaitable[Sequence[Any]]]
-"""Runs a statement on a connection of a database's `AsyncEngine`, and says what its errors mean."""
+"""Runs a statement on a connection of a database's `AsyncEngine`, and translates its errors."""
 
 READABLE = sa.select(accounts.c.version).limit(1)
 """A statement that costs nothing, and succeeds where the tables can be read."""

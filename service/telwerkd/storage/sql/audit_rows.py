@@ -24,10 +24,10 @@ _COMPACTIONS_MAX = 2**20
 
 
 class AuditRows(AccountPart):
-    """Reads all of an account, as the cursor gives it, never in memory at once."""
+    """Reads all rows of an account by database cursors, never all in memory at once."""
 
     def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
-        """All conversations with their events, one after the other."""
+        """Yields all conversations with their events."""
         return self._reader(damaged).filed(CONVERSATION)
 
     def check_settings(self, damaged: Report) -> None:
@@ -39,15 +39,15 @@ class AuditRows(AccountPart):
         self._reader(damaged).check_rest()
 
     def every_name(self, damaged: Report) -> Iterator[tuple[int, str]]:
-        """All distinct names, each after its family."""
+        """Yields all distinct names, each after its family."""
         return self._reader(damaged).names()
 
     def every_chunk_version(self, damaged: Report) -> Iterator[tuple[Measure, int]]:
-        """Measure and number of every chunk that has a version."""
+        """Yields measure and number of every chunk that has a version."""
         return self._reader(damaged).chunk_versions()
 
     def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
-        """All chunks, one after the other."""
+        """Yields all chunks."""
         return self._reader(damaged).chunks()
 
     def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:

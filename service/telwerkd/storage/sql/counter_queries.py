@@ -116,7 +116,7 @@ class CounterQueries(AccountPart):
         return dict(found)
 
     def filed(self, measure: Measure) -> tuple[int, int]:
-        """How many transactions filed what `deltas` gives, and how many entries it has."""
+        """Returns the number of rows and of entries behind `deltas`."""
         [[rows, entry_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
         return int(rows), int(entry_count or 0)
 

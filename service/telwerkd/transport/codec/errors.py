@@ -63,7 +63,7 @@ _PATHS: Final[Mapping[RequestPart, str]] = {
     RequestPart.WIDGET_SETTINGS: "settings",
     RequestPart.DISPLAY_NAMES: "names",
 }
-"""Which field of a query or an event says what. A request that says it elsewhere names its field (`in_field`)."""
+"""The field of each part in a query or an event. Requests with another field for a part use `in_field`."""
 
 # A client refuses trailers of more than 8 KiB, and then sees RESOURCE_EXHAUSTED in place of the error. The text goes
 # out twice (once percent-encoded: up to three times its size) and the details in base64, so the two stay well below.
@@ -166,7 +166,7 @@ def _field_violation(violation: FieldViolation, reason: Reason) -> error_details
 
 
 def error_info(reason: Reason, metadata: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
-    """Returns what a program tells errors apart by (AIP-193)."""
+    """Returns the `ErrorInfo` by which programs distinguish errors (AIP-193)."""
     return error_details_pb2.ErrorInfo(reason=reason.name, domain=DOMAIN, metadata=dict(metadata))
 
 

@@ -39,7 +39,7 @@ _UNKNOWN: int = grpc.StatusCode.UNKNOWN.value[0]
 _DEADLINE_EXCEEDED: int = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 
 _EARLY_SECONDS = 0.1
-"""A client gives up by its own clock, by which its deadline may come a little before it does here."""
+"""Tolerance of deadlines: a client's own clock may reach its deadline a little earlier than this server's."""
 
 
 class Method(NamedTuple):

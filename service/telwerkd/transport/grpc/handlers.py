@@ -14,13 +14,13 @@ from telwerkd.transport.grpc.replies import Replies
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]]
-"""What is behind an interceptor: gives the handler of a call, or None for a method that is not there."""
+"""The next interceptor or the server: returns the handler of a call, or None for an unknown method."""
 Behaviour: TypeAlias = Callable[[Any, Context], Any]
 Deserializer: TypeAlias = Callable[[bytes], Any]
 Serializer: TypeAlias = Callable[[Any], bytes]
 
 HANDLERS_MAX = 512
-"""Handlers that an interceptor keeps made, so that it makes none anew for every call."""
+"""The maximal number of handlers that an interceptor caches."""
 
 
 def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:

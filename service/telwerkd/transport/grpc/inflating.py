@@ -32,7 +32,7 @@ _SIZE_BYTES: Final = 4
 _PIECE_BYTES: Final = 2**17
 """Bytes inflated in one iteration of the event loop."""
 _TOO_LARGE: Final = "Decompressed message larger than max"
-"""As gRPC says it."""
+"""gRPC's own text of this error."""
 
 
 class Inflating:

@@ -79,7 +79,7 @@ def _release_with(task: asyncio.Task[object], reservation: Reservation) -> None:
 
 
 def _reset(handling: list[asyncio.Task[object]]) -> None:
-    """Ends calls as if their connections had broken: grpc forgets what is not written, and tells the client.
+    """Resets calls as if their connections had broken: grpc drops unwritten data and notifies the client.
 
     There is no API for that. grpc lets go of a call when the task ends that owns it, which waits for the client to
     close the call; so that task is cancelled, and the one beneath it that handles the call with it.

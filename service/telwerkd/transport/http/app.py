@@ -25,13 +25,13 @@ _SENT: Final = (
 
 
 class Connection(Protocol):
-    """The connection of a request, as the server gives it with the scope."""
+    """The connection of a request, which the server passes with the ASGI scope."""
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
         """Sets the task that is cancelled if the client disconnects."""
 
     def abort(self) -> None:
-        """Cuts it, whatever was not sent."""
+        """Closes the connection at once, without sending buffered data."""
 
 
 class App:

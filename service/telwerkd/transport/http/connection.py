@@ -41,9 +41,9 @@ class HttpLimits:
     """Timeout of the TLS handshake, and then of the head of each request."""
     idle_seconds: float
     age_seconds: float
-    """Then, give or take a tenth by chance, it is closed after the response that it is at."""
+    """Age, with a random spread of a tenth, at which a connection is closed after the current response."""
     grace_seconds: float
-    """After so long again it is cut."""
+    """Time after that until it is aborted."""
     http_header_bytes_max: int
 
 

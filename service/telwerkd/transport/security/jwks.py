@@ -124,7 +124,7 @@ class FileKeys:
     is_answering = True
 
     def keys(self) -> KeySet:
-        """See `KeySource`."""
+        """Returns the keys in force, after a check of the file for changes."""
         now = self._clock()
         if now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
@@ -170,7 +170,7 @@ class RemoteKeys:
         self.is_answering = False
 
     def keys(self) -> KeySet:
-        """See `KeySource`."""
+        """Returns the keys in force."""
         return self._keys
 
     async def run(self) -> None:

@@ -14,9 +14,9 @@ _KINDS_MAX: Final = 1_000
 """Kinds of refusal that are counted separately within that time; further ones are counted together."""
 
 _ACCOUNTS_MAX: Final = 10
-"""Accounts that are named of one key and reason within that time: who asks for more of them is guessing."""
+"""Accounts that are logged for one key and reason within that time: a caller with more is guessing."""
 _ACCOUNT_BYTES_MAX: Final = 128
-"""No account that there is has a longer id."""
+"""The maximal length of an account's id."""
 
 _OTHERS: Final = ("others", "", "")
 

@@ -61,11 +61,11 @@ class TokenGrant(msgspec.Struct, frozen=True):
 
     @property
     def called(self) -> str:
-        """See `Grant`."""
+        """The token's name within a sentence."""
         return f"the token {self.id}"
 
     def grants_account(self, account_id: str) -> bool:
-        """See `Grant`."""
+        """Whether the token grants an account."""
         return EVERY_ACCOUNT in self.accounts or account_id in self.accounts
 
 
@@ -92,7 +92,7 @@ class Tokens:
             await self._source.renew()
 
     def key(self, token: str) -> TokenGrant:
-        """See `Credentials`."""
+        """Returns the grant of a token, after verification."""
         try:
             return self._granted(token)
         except UnauthenticatedError as error:
@@ -100,7 +100,7 @@ class Tokens:
             raise
 
     def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
-        """See `Credentials`."""
+        """Logs the refusal of a known token."""
         self._refused.tell(grant.id, error.reason, error.account)
 
     def _granted(self, token: str) -> TokenGrant:

@@ -22,7 +22,7 @@ async def unless_drained(draining: asyncio.Event) -> AsyncIterator[None]:
         async with asyncio.timeout(None) as limit:
 
             def end(_: object) -> None:
-                if not is_over:  # the server may drain in the turn of the loop in which the block ends
+                if not is_over:  # the server may drain in the iteration of the loop in which the block ends
                     limit.reschedule(loop.time())
 
             watching.add_done_callback(end)

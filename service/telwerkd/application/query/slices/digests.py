@@ -41,7 +41,7 @@ class Digest(NamedTuple):
     width: int
     sums: IntArray
     """Milliseconds, by key and bucket."""
-    place: IntArray
+    position: IntArray
     code: IntArray
     n: IntArray
     """Position, bin and number of facts: aligned arrays, sorted by position and bin."""
@@ -52,19 +52,19 @@ class Digest(NamedTuple):
         R-DUR-2, R-DUR-4.
         """
         found = np.full((len(wanted), self.keys * self.width), np.nan)
-        if len(self.place) and wanted:
+        if len(self.position) and wanted:
             upto = np.cumsum(self.n)
-            firsts = np.flatnonzero(np.diff(self.place, prepend=-1))
+            firsts = np.flatnonzero(np.diff(self.position, prepend=-1))
             before = upto[firsts] - self.n[firsts]
             facts = np.add.reduceat(self.n, firsts)
             for row, share in zip(found, wanted, strict=True):
                 rank = np.maximum(np.ceil(share * facts), 1).astype(np.int64)
-                row[self.place[firsts]] = representatives_ms(self.code[np.searchsorted(upto, before + rank)])
+                row[self.position[firsts]] = representatives_ms(self.code[np.searchsorted(upto, before + rank)])
         return found.reshape(len(wanted), self.keys, self.width)
 
     def histograms(self) -> Iterator[Histogram]:
         """Yields the histogram of each key."""
-        edges = np.searchsorted(self.place, np.arange(self.keys * self.width + 1))
+        edges = np.searchsorted(self.position, np.arange(self.keys * self.width + 1))
         columns = Bins(*bounds_ms(self.code), self.n)
         for key in range(self.keys):
             own = edges[key * self.width : (key + 1) * self.width + 1]
@@ -88,8 +88,8 @@ def digest(of: Slice, key_of_row: IntArray, keys: int, *, whole: bool = False) -
 def _placed(part: SparsePart, key_of_row: IntArray, width: int) -> tuple[IntArray, IntArray]:
     """Returns position and bin combined into one number, and the number of facts, of the cells that have a key."""
     key = key_of_row[part.row]
-    place = key if width == 1 else key * width + part.bucket
-    at = place << _CODE_BITS | part.code
+    position = key if width == 1 else key * width + part.bucket
+    at = position << _CODE_BITS | part.code
     if (key_of_row != NONE).all():  # rows are few, their cells many
         return at, part.n
     kept = key != NONE

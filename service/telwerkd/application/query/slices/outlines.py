@@ -101,7 +101,7 @@ def kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) 
 
 
 def _by_widget(query: Query, info: KpiInfo, span: QuarterHourRange) -> tuple[SliceOutline, ...]:
-    """Returns what tells which widgets have durations without service time (R-SERVICE-7)."""
+    """Returns the slices that show which widgets have durations without service time (R-SERVICE-7)."""
     if not isinstance(info, ServiceTimeInfo):
         return ()
     query = query._replace(group_by=(Dimension.WIDGET,))
@@ -152,10 +152,10 @@ def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
     The other lists come out empty. They are not forgotten: the conditions hold for every row that is read.
     """
     combinations, kept = 1, [frozenset[str]()] * len(lists)
-    for place, ids in sorted(enumerate(lists), key=lambda placed: len(placed[1])):
+    for index, ids in sorted(enumerate(lists), key=lambda placed: len(placed[1])):
         if ids and combinations * len(ids) <= _LOOK_UPS_MAX:
             combinations *= len(ids)
-            kept[place] = ids
+            kept[index] = ids
     return kept
 
 

@@ -125,7 +125,7 @@ class Layer(NamedTuple):
 
 
 def series(of: Slice, layers: Iterable[Layer], keys: int) -> IntArray:
-    """Returns what is counted by key, bucket and value, where each layer gives the key of each row."""
+    """Returns a slice's counts by key, bucket and value; the layers map rows to keys."""
     numbers = np.zeros((keys, of.width, of.values), np.int64)
     flat = numbers.reshape(-1)
     for layer in layers:
@@ -146,7 +146,7 @@ def _add_dense(numbers: IntArray, part: DensePart, layer: Layer, *, distinct: bo
     if key.min(initial=0) == NONE:
         counts, key = counts[key != NONE], key[key != NONE]
     if not distinct and len(key):
-        # Lines of one key are summed up first: an addition by place counts each place once.
+        # Lines of one key are summed up first: an addition by index counts each index once.
         order = np.argsort(key, kind="stable")
         firsts = np.flatnonzero(np.diff(key[order], prepend=NONE))
         counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
@@ -168,7 +168,7 @@ class SliceBuilder:
         self._has_durations = has_durations(of.info.kpi)
         self._period = period
         self._kept_codes = _kept_codes(conditions, of.info)
-        self._places: dict[SeriesParts, int] = {}
+        self._indexes: dict[SeriesParts, int] = {}
 
     def add_rollup(self, rollup: Rollup) -> None:
         """Adds the part of a rollup within the period, whose ends must fit it (`fits`)."""
@@ -176,14 +176,14 @@ class SliceBuilder:
         if found is None:
             raise AssertionError("a rollup was planned whose buckets the period cuts")
         first, counts = found
-        places = row = self._places_of(rollup.rows)
+        indexes = row = self._indexes_of(rollup.rows)
         if self._filters and (row == NONE).any():
             counts, row = counts[row != NONE], row[row != NONE]
         kept = self._kept_codes
         self.slice.dense.append(DensePart(row, first, counts if kept is None else counts * kept))
         if rollup.durations is not None:
             bucket, code, n = regrouped_durations(rollup, self._period.buckets.edges)
-            of_cells = places[rollup.durations.row]
+            of_cells = indexes[rollup.durations.row]
             keep = (bucket >= 0) & (of_cells != NONE)
             part = SparsePart(of_cells, bucket, code, n)
             self.slice.durations.append(part if keep.all() else SparsePart(*(column[keep] for column in part)))
@@ -196,9 +196,9 @@ class SliceBuilder:
             )
 
     def add_cells(self, rows: Sequence[SeriesParts], cells: Cells) -> None:
-        """Adds those of the cells that lie within the period; their rows are places in `rows`."""
+        """Adds those of the cells that lie within the period; their rows are indexes in `rows`."""
         keep = (cells.quarter_hour >= self.span.start) & (cells.quarter_hour < self.span.end)
-        row = self._places_of(rows)[cells.row]
+        row = self._indexes_of(rows)[cells.row]
         keep &= row != NONE
         if self._has_durations:
             self._add_durations(row[keep], Cells(*(column[keep] for column in cells)))
@@ -218,19 +218,19 @@ class SliceBuilder:
             no_code = np.zeros(int(is_fact.sum()), np.int64)
             self.slice.sparse.append(SparsePart(row[is_fact], bucket[is_fact], no_code, cells.n[is_fact]))
 
-    def _places_of(self, rows: Iterable[SeriesParts]) -> IntArray:
+    def _indexes_of(self, rows: Iterable[SeriesParts]) -> IntArray:
         """Returns the index of each row among the slice's; `NONE` for one that the filter excludes."""
-        places = self._places
-        return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
+        indexes = self._indexes
+        return np.array([indexes[ids] if ids in indexes else self._new_index(ids) for ids in rows], np.int64)
 
-    def _new_place(self, ids: SeriesParts) -> int:
+    def _new_index(self, ids: SeriesParts) -> int:
         row = SeriesKey._make(ids)
         if self._filters and not self._keeps(row):
-            self._places[row] = NONE
+            self._indexes[row] = NONE
         else:
-            self._places[row] = len(self.slice.rows)
+            self._indexes[row] = len(self.slice.rows)
             self.slice.rows.append(row)
-        return self._places[row]
+        return self._indexes[row]
 
     def _keeps(self, row: SeriesKey) -> bool:
         conditions = self._conditions

@@ -41,27 +41,27 @@ def _in_cells(of: Slice, week: WeekSpan, rows: RowBudget) -> Slice:
     dense = [_summed(part, week) for part in of.dense]
     sparse = [part.row * cells + week.cells[part.bucket] for part in of.sparse]
     durations = [part.row * cells + week.cells[part.bucket] for part in of.durations]
-    used = np.unique(np.concatenate([*(place for place, _ in dense), *sparse, np.zeros(0, np.int64)]))
+    used = np.unique(np.concatenate([*(position for position, _ in dense), *sparse, np.zeros(0, np.int64)]))
     rows.take(len(used))
     labels = [week.division.labels(cell) for cell in range(cells)]
     return Slice(
-        [CellRow(*of.rows[place // cells], *labels[place % cells]) for place in used.tolist()],
+        [CellRow(*of.rows[position // cells], *labels[position % cells]) for position in used.tolist()],
         of.values,
         1,
-        [DensePart(np.searchsorted(used, place), 0, counts) for place, counts in dense],
+        [DensePart(np.searchsorted(used, position), 0, counts) for position, counts in dense],
         [
-            SparsePart(np.searchsorted(used, place), np.zeros_like(place), part.code, part.n)
-            for place, part in zip(sparse, of.sparse, strict=True)
+            SparsePart(np.searchsorted(used, position), np.zeros_like(position), part.code, part.n)
+            for position, part in zip(sparse, of.sparse, strict=True)
         ],
         [
-            SparsePart(np.searchsorted(used, place), np.zeros_like(place), part.code, part.n)
-            for place, part in zip(durations, of.durations, strict=True)
+            SparsePart(np.searchsorted(used, position), np.zeros_like(position), part.code, part.n)
+            for position, part in zip(durations, of.durations, strict=True)
         ],
     )
 
 
 def _summed(part: DensePart, week: WeekSpan) -> tuple[IntArray, IntArray]:
-    """The places of rows and cells that have anything, and their counts in one bucket, by value."""
+    """The positions of rows and cells that have anything, and their counts in one bucket, by value."""
     cell = week.cells[part.first : part.first + part.counts.shape[1]]
     order = np.argsort(cell, kind="stable")
     firsts = np.flatnonzero(np.diff(cell[order], prepend=-1))

@@ -129,7 +129,7 @@ class EventBatches:
         self._whole_max = min(EVENTS_DECODED_MAX, limits.event_bytes)
 
     def split(self, raw: bytes) -> EventBatch:
-        """The batch of a request; whoever receives it calls its `reserve`.
+        """Returns the batch of a request; the receiver must call its `reserve`.
 
         Raises:
             InvalidArgumentError: these bytes are no such request.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.explain import Explained, Explanation, Place
+from telwerkd.application.explain import Cursor, Explained, Explanation
 from telwerkd.application.query.question import Query
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RATES, asked_by_id
@@ -22,12 +22,12 @@ from telwerkd.transport.codec.wire import encoding
 _PAGE_SIZE = 50
 
 
-class _Place(NamedTuple):
+class _TokenCursor(NamedTuple):
     last_time: page_tokens.Number
     conversation: page_tokens.Text
 
 
-def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tuple[Query, Place | None, int]:
+def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tuple[Query, Cursor | None, int]:
     """Returns the query of an explanation, the cursor after which its page begins, and the page's size.
 
     Raises:
@@ -44,11 +44,11 @@ def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tupl
         (),
         include_names=request.include_names,
     )
-    place = None
+    cursor = None
     if request.page_token:
-        last_time, conversation = page_tokens.decode(request, request.page_token, _Place)
-        place = Micros(last_time), ConversationId(conversation)
-    return query, place, size
+        last_time, conversation = page_tokens.decode(request, request.page_token, _TokenCursor)
+        cursor = Micros(last_time), ConversationId(conversation)
+    return query, cursor, size
 
 
 def _kpi(kpi_id: str) -> KpiInfo:

@@ -13,7 +13,7 @@ from telwerkd.application.query.question import (
     Page,
     PreviousPeriod,
     Query,
-    RowPlace,
+    RowPosition,
     Top,
     Topics,
 )
@@ -171,7 +171,7 @@ def _page(request: QueryRequest) -> Page | None:
     size = decode_page_size(request.page_size)
     if not request.page_token:
         return Page(size) if size else None
-    after = page_tokens.decode(request, request.page_token, RowPlace)
+    after = page_tokens.decode(request, request.page_token, RowPosition)
     if len(after.key) != len(request.group_by):
         raise page_tokens.refused("is not a token of this server")
     return Page(size or PAGE_SIZE_MAX, after)
