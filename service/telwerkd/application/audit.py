@@ -172,7 +172,7 @@ class _Logged:
             yield from effects
 
     def _folded(self, filed: Filed, now: Micros) -> tuple[State | None, list[Effect]]:
-        """The fold of a log; no state if not all of it can be read, or it cannot be folded."""
+        """Returns the fold of a log; no state if not all of it can be read, or it cannot be folded."""
         try:
             state, effects = fold(filed.row.base, filed.log, now)
         except Exception as error:  # noqa: BLE001  # `fold` is total, but not over what no program ever wrote

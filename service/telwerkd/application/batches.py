@@ -164,7 +164,7 @@ def weight_of(submitted: Submitted) -> int:
 
 
 def weights_of(events: Sequence[Submitted]) -> list[int] | None:
-    """The weight of each event; None if each weighs 1, as in most batches."""
+    """Returns the weight of each event; None if each weighs 1, as in most batches."""
     if isinstance(events, Batch) and events.weights is not None:
         return events.weights
     if {type(submitted.event.kind) for submitted in events}.isdisjoint(_HEAVY):

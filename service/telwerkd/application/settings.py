@@ -115,7 +115,7 @@ class AccountSettings:
     async def encoded(
         self, account: AccountId, encode: Callable[[str, tuple[WidgetVersion, Schedule | None] | None], bytes]
     ) -> bytes:
-        """The zone of queries that name none, and the default opening hours, encoded in a thread."""
+        """Returns the default zone of queries and the default opening hours, encoded in a thread."""
 
         def work(view: DefaultsView) -> tuple[str, tuple[WidgetVersion, Schedule | None] | None]:
             return zone_name(view), default_opening_hours(view)
@@ -134,7 +134,7 @@ class AccountSettings:
 
 
 def zone_name(view: AccountView) -> str:
-    """The zone of queries on an account that name none."""
+    """Returns the default zone of queries on an account."""
     return view.account().time_zone or DEFAULT_TIME_ZONE
 
 

@@ -36,7 +36,7 @@ class NameKey(NamedTuple):
 
 
 def option_key(question_id: str, option_id: str) -> NameKey:
-    """The key of an option."""
+    """Returns the key of an option."""
     return NameKey(NameKind.OPTION, answer_value(question_id, option_id))
 
 
@@ -88,7 +88,7 @@ def keys_of_value(kind: ValueKind, value: str) -> Iterator[NameKey]:
 
 
 def keys_of_ids(operators: Iterable[str], groups: Iterable[str], widgets: Iterable[str]) -> Iterator[NameKey]:
-    """The keys of operators, groups and widgets; "nobody" has no name."""
+    """Yields the keys of operators, groups and widgets; "nobody" has no name."""
     for kind, ids in (
         (NameKind.OPERATOR, operators),
         (NameKind.OPERATOR_GROUP, groups),

@@ -41,7 +41,7 @@ def is_openmetrics(accept: str) -> bool:
 
 
 async def exposition(reading: Reading, *, is_open: bool = False) -> Exposition:
-    """The text of a reading: OpenMetrics, or Prometheus's own.
+    """Returns the text of a reading: OpenMetrics, or Prometheus's own.
 
     The event loop goes on after each metric. (A thread would hold it up longer: Python lets one run for 5 ms.)
     """

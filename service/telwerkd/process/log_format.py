@@ -70,7 +70,7 @@ def printable(text: str) -> str:
 
 
 def formatter(style: LogStyle, *, names_process: bool = False) -> logging.Formatter:
-    """The formatter of a process; text names the process where others of the same server log beside it."""
+    """Returns the formatter of a process; text names the process where others of the same server log beside it."""
     return JsonFormatter() if style.format == "json" else TextFormatter(names_process=names_process)
 
 

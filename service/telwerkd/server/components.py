@@ -82,7 +82,7 @@ class Components(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings, store: Store, clock: Clock) -> "Components":
-        """The parts of a server with these settings."""
+        """Returns the components of a server with these settings."""
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
         inflating = Inflating(settings.message_bytes_max, settings.request_limits.bytes_max_of, budget)

@@ -186,7 +186,7 @@ def _grpc_server(
 def _interceptors(
     settings: Settings, parts: Components, credentials: Credentials | None
 ) -> list[grpc.aio.ServerInterceptor]:
-    """The interceptors of both ports, the outermost first."""
+    """Returns the interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         parts.gate,
         ErrorInterceptor(Replies(parts.budget, settings.reply_stall_seconds)),

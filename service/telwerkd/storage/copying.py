@@ -126,14 +126,14 @@ class _Copy:
             last = tuple(rows[-1][columns.index(name)] for name in key)
 
     def _last_key(self, account: AccountId, table: sa.Table) -> tuple[Any, ...] | None:
-        """The key of the last row that is in the target; None if there is none."""
+        """Returns the key of the last row that is in the target; None if there is none."""
         key = [table.c[name] for name in _key(table)] or [table.c.account_id]
         query = sa.select(*key).where(table.c.account_id == account).order_by(*(part.desc() for part in key)).limit(1)
         row = self._target.execute(query).one_or_none()
         return None if row is None else tuple(row)
 
     def _compared(self, account: AccountId, table: sa.Table) -> int | None:
-        """How many rows both sides have; None if they differ in any."""
+        """Returns the number of rows on both sides; None if any differs."""
         columns, key = _columns(table), _key(table)
         mine = self._source.execute(
             f"SELECT {', '.join(columns)} FROM {table.name} WHERE account_id = ? "  # noqa: S608

@@ -55,7 +55,7 @@ _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 def current() -> Call | None:
-    """The call that is being answered; None where calls are not observed."""
+    """Returns the call that is being answered; None where calls are not observed."""
     return _current.get()
 
 

@@ -14,17 +14,17 @@ from telwerkd.domain.errors import Reason, UnavailableError
 from tests.application.ingest.waiting import BIG, SMALL, events, pending, survey
 
 
-def ids_of(batch: Pending, places: Sequence[int]) -> list[str]:
-    return [submitted.event.event_id for submitted in batch.events_at(places)]
+def ids_of(batch: Pending, indexes: Sequence[int]) -> list[str]:
+    return [submitted.event.event_id for submitted in batch.events_at(indexes)]
 
 
 async def test_a_part_has_the_next_events_up_to_its_room() -> None:
     """In their order while nothing was postponed and all fit; what is left waits."""
     batch = pending(BIG, events(5))
     assert not batch.is_divided
-    assert ids_of(batch, batch.take(3).places) == ["e0", "e1", "e2"]
+    assert ids_of(batch, batch.take(3).indexes) == ["e0", "e1", "e2"]
     assert (batch.waiting_events, batch.waiting_weight, batch.is_waiting, batch.is_divided) == (2, 2, True, True)
-    assert ids_of(batch, batch.take(3).places) == ["e3", "e4"]
+    assert ids_of(batch, batch.take(3).indexes) == ["e3", "e4"]
     assert (batch.is_waiting, batch.is_divided) == (False, False)
 
 
@@ -33,13 +33,13 @@ async def test_a_part_has_one_event_at_least() -> None:
     batch = pending(BIG, events(2, survey(100)))
     assert (batch.next_weight, batch.waiting_weight) == (27, 54)
     part = batch.take(1)
-    assert (ids_of(batch, part.places), part.weight) == (["e0"], 27)
+    assert (ids_of(batch, part.indexes), part.weight) == (["e0"], 27)
 
 
 async def test_what_does_not_fit_goes_by_conversation() -> None:
     """One that is folded again is so once, not for each of its events."""
     batch = pending(BIG, events(6, conversations=3))
-    parts = [ids_of(batch, batch.take(2).places) for _ in range(3)]
+    parts = [ids_of(batch, batch.take(2).indexes) for _ in range(3)]
     assert parts == [["e0", "e3"], ["e1", "e4"], ["e2", "e5"]]
 
 
@@ -47,11 +47,11 @@ async def test_what_was_postponed_comes_first_and_the_answer_is_in_order() -> No
     """The call is answered once something is known of every event, and not before."""
     batch = pending(BIG, events(4))
     first = batch.take(2)
-    assert batch.answer(first.places, [None, Verdict.DUPLICATE])
+    assert batch.answer(first.indexes, [None, Verdict.DUPLICATE])
     assert not batch.verdicts.done()
     rest = batch.take(9)
-    assert ids_of(batch, rest.places) == ["e0", "e2", "e3"]
-    assert not batch.answer(rest.places, [Verdict.ACCEPTED] * 3)
+    assert ids_of(batch, rest.indexes) == ["e0", "e2", "e3"]
+    assert not batch.answer(rest.indexes, [Verdict.ACCEPTED] * 3)
     assert await batch.verdicts == [Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.ACCEPTED, Verdict.ACCEPTED]
 
 
@@ -60,9 +60,9 @@ async def test_events_that_are_answered_are_let_go_of_while_others_wait() -> Non
     budget, mine = MemoryBudget(10**6), events(2)
     batch = Pending(SMALL, mine, asyncio.get_running_loop().create_future(), budget.reserve(10, "a request"))
     unused = sys.getrefcount(mine[0])
-    batch.answer(batch.take(1).places, [Verdict.ACCEPTED])
+    batch.answer(batch.take(1).indexes, [Verdict.ACCEPTED])
     assert (sys.getrefcount(mine[0]), budget.bytes_reserved) == (unused - 1, 10)
-    batch.answer(batch.take(1).places, [Verdict.ACCEPTED])
+    batch.answer(batch.take(1).indexes, [Verdict.ACCEPTED])
     assert budget.bytes_reserved == 0
 
 
@@ -71,7 +71,7 @@ async def test_a_call_that_failed_stays_failed() -> None:
     batch = pending(BIG, events(2))
     part = batch.take(9)
     batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
-    batch.answer(part.places, [Verdict.ACCEPTED] * 2)
+    batch.answer(part.indexes, [Verdict.ACCEPTED] * 2)
     with pytest.raises(UnavailableError):
         await batch.verdicts
 
@@ -83,7 +83,7 @@ async def test_a_batch_that_is_over_counts_nothing_when_its_caller_goes(how: str
     part = batch.take(10)
     batch.verdicts.cancel()
     if how == "answered":
-        batch.answer(part.places, [Verdict.ACCEPTED] * 3)
+        batch.answer(part.indexes, [Verdict.ACCEPTED] * 3)
     else:
         batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
     batch.count_in(budget)

@@ -53,7 +53,7 @@ class HotConversations:
         self._layers = layers
 
     def __len__(self) -> int:
-        """How many are kept; one that is in two layers counts twice."""
+        """Returns how many are kept; one that is in two layers counts twice."""
         return sum(map(len, self._layers))
 
     def of(self, ids: Collection[ConversationId]) -> dict[ConversationId, HotConversation]:

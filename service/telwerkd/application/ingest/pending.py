@@ -145,7 +145,7 @@ class Pending:
             self._memory.release()
 
     def _by_conversation(self) -> list[int]:
-        """The indexes of what waits, those of a conversation together."""
+        """Returns the indexes of the waiting events, grouped by conversation."""
         indexes: dict[ConversationId, list[int]] = {}
         for index in self._waiting:
             submitted = self._events[index]

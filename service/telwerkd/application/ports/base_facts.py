@@ -12,7 +12,7 @@ class BaseFactsView(Protocol):
     """Reads base facts."""
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
-        """The facts of a measure that no event explains any more, uncut."""
+        """Returns the chunks of base facts of a measure, of the finest grouping."""
 
 
 class BaseFactWrites(Protocol):

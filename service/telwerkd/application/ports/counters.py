@@ -32,7 +32,7 @@ class CounterWrites(Protocol):
         """Returns version and number of entries of the oldest delta rows of a measure."""
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
-        """The deltas of a measure that are filed under versions up to one."""
+        """Returns the delta entries of a measure that are filed under versions up to this one."""
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
         """Replaces the rows of `deltas_until` by pieces, at most as many as the version, which are read first."""

@@ -10,13 +10,13 @@ class DisplayNamesView(Protocol):
     """Reads display names."""
 
     def display_names_of(self, keys: Collection[NameKey]) -> dict[NameKey, str]:
-        """The names of those of the things that have one."""
+        """Returns the names of those things that have one."""
 
     def display_names_after(self, kind: NameKind, after: str, limit: int) -> list[tuple[NameKey, str]]:
         """Returns up to `limit` names of a kind, ordered by the bytes of their ids, after the id `after`."""
 
     def display_name_count(self) -> int:
-        """How many names the account has, of all kinds."""
+        """Returns how many names the account has, of all kinds."""
 
 
 class DisplayNameWrites(Protocol):

@@ -20,13 +20,13 @@ class LogView(Protocol):
         """Returns all events of a conversation, in no particular order."""
 
     def logs(self, ids: Collection[ConversationId], accepted_until: Micros) -> dict[ConversationId, list[Event]]:
-        """The events of conversations that were accepted by an instant; one of which it is not known was."""
+        """Returns the events of conversations accepted by an instant, those of unknown acceptance time included."""
 
     def event_count(self, conversation: ConversationId) -> int:
-        """How many events of a conversation are in the log."""
+        """Returns how many events of a conversation are in the log."""
 
     def counted_otherwise_count(self, rules: int) -> int:
-        """How many conversations are counted by another version of the rules."""
+        """Returns how many conversations are counted by another version of the rules."""
 
     def latest_event_time(self) -> Micros | None:
         """Returns when the newest event happened; None if none is known.

@@ -9,10 +9,10 @@ class NamesView(Protocol):
     """Reads distinct names."""
 
     def names(self) -> dict[int, set[str]]:
-        """The account's distinct names by family."""
+        """Returns the account's distinct names by family."""
 
     def names_of_family(self, family: int) -> list[str]:
-        """The account's distinct names of one family, in any order."""
+        """Returns the account's distinct names of one family, in any order."""
 
 
 class NameWrites(Protocol):

@@ -17,7 +17,7 @@ class RecountPort(Protocol):
         """Returns up to `limit` conversations counted by another version of the rules, by id, after the id `after`."""
 
     def unmarked_events(self, conversation: ConversationId) -> set[EventId]:
-        """The events of a conversation of which it is not known when they were accepted: those of earlier programs."""
+        """Returns the ids of a conversation's events without a known acceptance time: those of earlier versions."""
 
     def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
         """Overwrites the stored bodies of events that are in the log, after their settings changed."""

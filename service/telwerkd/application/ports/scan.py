@@ -17,7 +17,7 @@ class ScanView(AccountView, Protocol):
     # Without `damaged`, what is damaged raises `DamagedRowError`; with it, that is told of it, and the rest is read.
 
     def conversation_count(self) -> int:
-        """How many conversations the account has."""
+        """Returns how many conversations the account has."""
 
     def every_base(self) -> Iterator[State]:
         """Yields the base state of each conversation that has one."""

@@ -13,7 +13,7 @@ class WidgetsView(Protocol):
     """Reads the settings by which events are resolved."""
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
-        """Every version of every widget's settings, oldest first, by widget id."""
+        """Returns every version of every widget's settings, oldest first, by widget id."""
 
 
 class OpeningHoursView(Protocol):

@@ -179,7 +179,7 @@ class _Folding:
                 after = (rows[-1][1].last_time, rows[-1][0])
 
     def _size(self, conversation: ConversationId, row: Conversation) -> int:
-        """How many events are read for a conversation; it counts as one itself."""
+        """Returns the number of events read for a conversation, plus one for itself."""
         return 1 + (self._view.event_count(conversation) if row.events is None else row.events)
 
     def _is_wanted(self, effect: Effect) -> bool:

@@ -45,14 +45,14 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
 
 
 def _at_least(top: Top, order: IntArray, decisive: KeyTotals) -> IntArray:
-    """The keys of an order that have enough below the line."""
+    """Returns the keys of an order whose denominators are large enough."""
     if not top.min_below or decisive.below is None:
         return order
     return order[decisive.below[order] >= top.min_below]
 
 
 def _in_order(keys: Sequence[RawKey]) -> list[int]:
-    """The positions of keys in their order.
+    """Returns the positions of keys in their order.
 
     To sort a hundred thousand at once would keep the interpreter from every other thread for a tenth of a second.
     """

@@ -38,7 +38,7 @@ class RollupCache:
         return self._rollups
 
     def get(self, keys: Sequence[tuple[RollupKey, Versions]]) -> list[Rollup | None]:
-        """The rollup of each key, if it was made of those versions of its chunks."""
+        """Returns the rollup of each key, if it was made of those versions of its chunks."""
         return [self._get(key, versions) for key, versions in keys]
 
     def _get(self, key: RollupKey, versions: Versions) -> Rollup | None:

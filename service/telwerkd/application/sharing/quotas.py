@@ -43,7 +43,7 @@ class RateLimits(msgspec.Struct, frozen=True):
         return any(limit is not None for rates in (self.default, *self.by_account.values()) for limit in astuple(rates))
 
     def limit_of(self, name: str, account: str) -> float | None:
-        """The limit of an account."""
+        """Returns the limit of an account."""
         own = None if account not in self.by_account else getattr(self.by_account[account], name)
         limit: float | None = getattr(self.default, name) if own is None else own
         return limit

@@ -240,7 +240,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         return self.as_sent() == other.as_sent()
 
     def as_sent(self) -> "Event":
-        """The event without what the settings added."""
+        """Returns the event without the fields that the settings added."""
         event = msgspec.structs.replace(self, schedule=b"") if self.schedule else self
         match self.kind:
             case WentLive(sent_limit=sent):

@@ -117,7 +117,7 @@ def _weight(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
 
 
 def _duration_weight(_: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
-    """The same of a duration."""
+    """Returns the weight of a duration's entry."""
     chunk, slot = chunk_and_slot(quarter_hour, 0)
     of_codes = sum(times * _WEIGHT_LIST[_FIRST_CODE + code] for code, times in cells_of(value))
     return chunk, _WEIGHT_LIST[slot] * of_codes

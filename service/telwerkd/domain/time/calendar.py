@@ -79,7 +79,7 @@ class Buckets(NamedTuple):
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name, spelled as IANA does.
+    """Returns the zone of an IANA name, spelled as IANA does.
 
     Raises:
         InvalidArgumentError: there is none; the text has the nearest name if one is.
@@ -96,7 +96,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def day_start(day: date, tz: ZoneInfo) -> int:
-    """The quarter at which a local day begins. A day that the clock skipped begins where the next one does."""
+    """Returns the quarter at which a local day begins. A day that the clock skipped begins where the next one does."""
     return int(_reached(_stretches(tz), np.array([_days_since_1970(day) * PER_DAY], np.int64))[0])
 
 
@@ -107,12 +107,12 @@ def readings(quarter_hours: QuarterHours, tz: ZoneInfo) -> QuarterHours:
 
 
 def reached(reading: int, tz: ZoneInfo) -> int:
-    """The first quarter at which the wall clock has reached a reading."""
+    """Returns the first quarter at which the wall clock has reached a reading."""
     return int(_reached(_stretches(tz), np.array([reading], np.int64))[0])
 
 
 def changes(start: int, end: int, tz: ZoneInfo) -> QuarterHours:
-    """The quarters between two, both excluded, at which the clock is changed."""
+    """Returns the quarters between two, both excluded, at which the clock is changed."""
     begins = _stretches(tz).begins
     return begins[(begins > start) & (begins < end)]
 
@@ -232,7 +232,7 @@ def _offset(quarter_hour: int, tz: ZoneInfo) -> timedelta:
 
 
 def _reached(stretches: _Stretches, local: QuarterHours) -> QuarterHours:
-    """The first quarter at which the wall clock has reached each reading."""
+    """Returns the first quarter at which the wall clock has reached each reading."""
     stretch = np.searchsorted(stretches.reach, local, side="right")
     quarter_hours: QuarterHours = np.maximum(local - stretches.offsets[stretch], stretches.begins[stretch])
     return quarter_hours

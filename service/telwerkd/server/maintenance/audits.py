@@ -329,7 +329,7 @@ def _describe(key: ChunkKey, slots: Slots) -> str:
 
 
 def _difference(key: ChunkKey, slots: Slots) -> str:
-    """How many facts are missing and how many too many; of durations also by how much their sum is wrong."""
+    """Returns the numbers of missing and of surplus facts as text; for durations also the error of their sum."""
     sums, counts = sum_and_counts(key.measure, slots)
     missing, surplus = sum(n for n in counts if n > 0), -sum(n for n in counts if n < 0)
     text = f"{missing} too few, {surplus} too many"

@@ -67,7 +67,7 @@ def unknown_variables(names: Collection[str], known: Collection[str], prefix: st
 
 
 def _without_prefix(name: str, prefix: str) -> str | None:
-    """The name of a setting that a variable seems to mean; None if it is not one of ours, or a file of one."""
+    """Returns the name of a setting that a variable seems to mean; None if it is not one of ours, or a file of one."""
     upper = name.upper()
     if upper in _OUR_VARIABLES:
         return None

@@ -37,7 +37,7 @@ _NAMES = NameLimits()
 
 
 def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None:
-    """The parts of a text with commas, or of a list. Raises ValueError."""
+    """Returns the parts of a text with commas, or of a list. Raises ValueError."""
     if given is None:
         return None
     if not isinstance(given, str | list | tuple):

@@ -97,7 +97,7 @@ def file_setting(variable: str, known: Collection[str]) -> str | None:
 
 
 def _held(variable: str) -> str:
-    """The content of a file that a variable names, less the end of its last line."""
+    """Returns the content of a file that a variable names, less the end of its last line."""
     path = Path(os.environ[variable])
     try:
         status = path.stat()

@@ -92,7 +92,7 @@ class Metrics:
         return {**of_servers, **await self._of_database()}
 
     def own(self) -> Reading:
-        """The figures of this process, and of the one that writes for it."""
+        """Returns the figures of this process, and of the one that writes for it."""
         writer = self._store.figures.writer_pid
         processes = [of_process(None, "server"), {} if writer is None else of_process(writer, "writer")]
         return {

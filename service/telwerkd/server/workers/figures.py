@@ -125,7 +125,7 @@ class FiguresOfAll:
         await self._line.open()
 
     async def read(self) -> Reading:
-        """The figures of all workers as one reading.
+        """Returns the figures of all workers as one reading.
 
         Raises:
             UnavailableError: they did not come in time. Its own alone would look as if all had begun anew.

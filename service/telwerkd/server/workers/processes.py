@@ -145,7 +145,7 @@ def _reserved(listen: str) -> Iterator[str]:
 
 
 def _reserved_http(settings: Settings, ports: ExitStack) -> str | None:
-    """The address of HTTP; None if it is off, or its default port is taken."""
+    """Reserves the HTTP port, and returns its address; None if HTTP is off, or its default port is in use."""
     if not settings.http_listen:
         return None
     try:
@@ -299,7 +299,7 @@ def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> t
 
 
 def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: socket.socket) -> None:
-    """The main function of a worker process."""
+    """Runs a worker: the main function of its process."""
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not reloading.on_hangup:

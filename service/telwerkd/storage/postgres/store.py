@@ -216,7 +216,7 @@ class PostgresStore(AcrossAccounts):
     def _computing(
         self, commands: Sequence[Command[Any]], run: Callable[[sa.Connection], T]
     ) -> Callable[[AsyncConnection], Awaitable[T]]:
-        """What `run` computes for commands: on the event loop if that is little, else in a thread."""
+        """Returns the work of commands: computed on the event loop if it is short, else in a thread."""
         return _in_greenlet(run) if _are_brief(commands) else _in_thread(self._writer_threads, run)
 
     async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -41,7 +41,7 @@ class StatementsInLoop:
         return self._run(lambda connection: connection.scalars(query, values))
 
     def exec_driver_sql(self, text: str, values: Any = None) -> Any:
-        """The result of a statement in the driver's own words."""
+        """Returns the result of a statement in the driver's own words."""
         return self._run(lambda connection: connection.exec_driver_sql(text, values))
 
     def _streamed(self, result: Any) -> Iterator[Any]:

@@ -27,7 +27,7 @@ def upgrade(connection: sa.Connection, to: str = "head") -> str:
 
 
 def known_revision(connection: sa.Connection, database: object) -> str | None:
-    """The revision of a database; None if it is empty.
+    """Returns the revision of a database; None if it is empty.
 
     Raises:
         SchemaError: it is not ours, or of a program that is newer than this.

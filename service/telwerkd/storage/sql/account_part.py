@@ -89,7 +89,7 @@ class AccountPart:
         self._row = row
 
     def account(self) -> Account:
-        """The account's row; version 0 if nothing was ever stored."""
+        """Returns the account's row; version 0 if nothing was ever stored."""
         if self._row is None:
             rows = _ACCOUNT_ROW.on(self._connection, account=self._account)
             if rows:
@@ -159,7 +159,7 @@ def check_types(table: str, key: Sequence[Any], values: Iterable[Any], types: It
 
 
 def whole_cells(table: str, key: Sequence[Any], cells: bytes) -> bytes:
-    """The cells of a chunk. Raises DamagedRowError if they are none: nothing that is to follow could name the row."""
+    """Returns the cells of a chunk, checked. Raises DamagedRowError here, as later steps could not name the row."""
     if not are_cells([cells]):
         raise DamagedRowError(Damage(table, tuple(key), "these are no cells"))
     return cells

@@ -161,7 +161,7 @@ class AccountRows(AccountPart):
         self._row = None
 
     def names(self) -> dict[int, set[str]]:
-        """The account's distinct names by family."""
+        """Returns the account's distinct names by family."""
         query = sa.select(names.c.family, names.c.name).where(names.c.account_id == self._account)
         found: dict[int, set[str]] = {}
         for family, name in self._connection.execute(query):
@@ -169,7 +169,7 @@ class AccountRows(AccountPart):
         return found
 
     def names_of_family(self, family: int) -> list[str]:
-        """The account's distinct names of one family, in any order."""
+        """Returns the account's distinct names of one family, in any order."""
         query = sa.select(names.c.name).where(names.c.account_id == self._account, names.c.family == family)
         return list(self._connection.scalars(query))
 

@@ -39,7 +39,7 @@ class AcrossAccounts:
         return [AccountId(row.account_id) for row in rows]
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts."""
+        """Returns the versions of accounts."""
         c, asked, found = accounts.c, sorted(accounts_), dict[AccountId, int]()
         for start in range(0, len(asked), _IN_MAX):
             some = _padded(asked[start : start + _IN_MAX])

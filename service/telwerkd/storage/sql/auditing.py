@@ -97,7 +97,7 @@ class AccountReader:
             owner, log = next(logs, _NO_LOG)
 
     def chunks(self) -> Iterator[tuple[ChunkKey, bytes]]:
-        """All chunks of the counters."""
+        """Yields all chunks of the counters."""
         for *parts, cells in self._rightly_filed(counters, counters.c.cells):
             key = ChunkKey(*parts)
             if self._read(counters, parts, partial(row_checks.chunk, key, cells)):
@@ -135,13 +135,13 @@ class AccountReader:
             self._read(tombstones, (digest,), partial(row_checks.tombstone, digest), is_source=True)
 
     def names(self) -> Iterator[tuple[int, str]]:
-        """All distinct names, each after its family."""
+        """Yields all distinct names, each after its family."""
         for family, name in self._rightly_filed(names):
             if self._read(names, (family, name), partial(row_checks.name, family, name)) is not None:
                 yield family, name
 
     def chunk_versions(self) -> Iterator[tuple[Measure, int]]:
-        """Measure and number of every chunk that has a version."""
+        """Yields measure and number of every chunk that has a version."""
         c = chunk_versions.c
         for row in self._rows(chunk_versions, (c.measure, c.chunk, c.version)):
             if self._read(chunk_versions, row[:2], partial(row_checks.chunk_version, *row)) is not None:

@@ -70,7 +70,7 @@ class PostgresBulk:
     def lengths(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
     ) -> Iterable[tuple[int, int]]:
-        """How many bytes a column has."""
+        """Returns how many bytes a column has."""
         return self._found(table, key, keys, (f"length(t.{column})",))
 
     def _found(
@@ -104,7 +104,7 @@ def with_digest(connection: sa.Connection, table: sa.Table, text: str, *, is_mis
 
 
 def _in_index(table: sa.Table, key: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns of a key as the index has them."""
+    """Returns the columns of a key as the index has them."""
     return (*key[:-1], f"{key[-1]}_digest") if _DIGESTED.get(table.name) == key[-1] else key
 
 
@@ -122,7 +122,7 @@ def _digest(value: str) -> bytes:
 
 @cache
 def _marks(rows: int, columns: int) -> str:
-    """The list of rows: each begins with the account, which is `$1` in all of them."""
+    """Returns the list of rows: each begins with the account, which is `$1` in all of them."""
     return ", ".join(
         f"($1, {', '.join(f'${row * columns + column}' for column in range(2, columns + 2))})" for row in range(rows)
     )

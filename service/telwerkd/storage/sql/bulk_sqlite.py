@@ -55,7 +55,7 @@ class SqliteBulk:
     def lengths(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
     ) -> Iterable[tuple[int, int]]:
-        """How many bytes a column has."""
+        """Returns how many bytes a column has."""
         return chain.from_iterable(self._found(table, key, keys, (f"length({table.name}.{column})",)))
 
     def _found(

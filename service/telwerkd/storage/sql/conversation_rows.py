@@ -130,13 +130,13 @@ class ConversationRows(AccountPart):
         return [conversation_of(row) for row in self._connection.execute(query)]
 
     def counted_otherwise_count(self, rules: int) -> int:
-        """How many conversations are counted by another version of the rules."""
+        """Returns how many conversations are counted by another version of the rules."""
         c = conversations.c
         query = sa.select(sa.func.count()).where(c.account_id == self._account, c.rules != rules)
         return self._connection.scalar(query) or 0
 
     def conversation_count(self) -> int:
-        """How many conversations the account has."""
+        """Returns how many conversations the account has."""
         query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)
         return self._connection.scalar(query) or 0
 
@@ -224,7 +224,7 @@ class ConversationRows(AccountPart):
         return logged
 
     def logs(self, ids: Collection[ConversationId], accepted_until: Micros) -> dict[ConversationId, list[Event]]:
-        """The events of conversations that were accepted by an instant; one of which it is not known was."""
+        """Returns the events of conversations accepted by an instant, those of unknown acceptance time included."""
         c = events.c
         query = sa.select(c.conversation_id, c.event_id, c.occur_time, c.body).where(
             c.account_id == self._account,
@@ -237,7 +237,7 @@ class ConversationRows(AccountPart):
         return found
 
     def event_count(self, conversation: ConversationId) -> int:
-        """How many events of a conversation are in the log."""
+        """Returns how many events of a conversation are in the log."""
         [[count]] = _EVENT_COUNT.on(self._connection, account=self._account, conversation=conversation)
         return int(count)
 

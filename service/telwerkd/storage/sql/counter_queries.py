@@ -132,7 +132,7 @@ class CounterQueries(AccountPart):
         return None if due is None else Micros(due)
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
-        """The facts of a measure that no event explains any more, uncut."""
+        """Returns the chunks of base facts of a measure, of the finest grouping."""
         c = base_counters.c
         query = _cells_of(base_counters).where(
             c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)

@@ -15,7 +15,7 @@ class DisplayNameRows(AccountPart):
     """Reads and writes display names."""
 
     def display_names_of(self, keys: Collection[NameKey]) -> dict[NameKey, str]:
-        """The names of those of the things that have one."""
+        """Returns the names of those things that have one."""
         wanted = sorted(keys)
         found = self._bulk.find(display_names, _KEY, [(int(kind), id_) for kind, id_ in wanted], ("name",))
         return {wanted[index]: _text(wanted[index].id, name) for index, name in found}
@@ -32,7 +32,7 @@ class DisplayNameRows(AccountPart):
         return [(NameKey(kind, _text("", id_)), _text(id_, name)) for id_, name in self._connection.execute(query)]
 
     def display_name_count(self) -> int:
-        """How many names the account has, of all kinds."""
+        """Returns how many names the account has, of all kinds."""
         query = sa.select(sa.func.count()).where(display_names.c.account_id == self._account)
         return self._connection.scalar(query) or 0
 

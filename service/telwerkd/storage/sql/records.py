@@ -63,7 +63,7 @@ def event_body(event: Event) -> bytes:
 
 
 def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
-    """The event of a row. Like all that read, it raises `DamagedRowError` where a row is damaged."""
+    """Returns the event of a row. Like all that read, it raises `DamagedRowError` where a row is damaged."""
     try:
         decoded = _body.decode(body)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
@@ -83,7 +83,7 @@ def state_blob(state: State) -> bytes:
 
 
 def state_of(blob: bytes) -> State:
-    """The state of a row."""
+    """Returns the state of a row."""
     try:
         return _state.decode(blob)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
@@ -107,7 +107,7 @@ def version_blob(version: WidgetVersion) -> bytes:
 
 
 def version_of(blob: bytes) -> WidgetVersion:
-    """The version of a row."""
+    """Returns the version of a row."""
     try:
         return _version.decode(blob)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
@@ -130,7 +130,7 @@ def entries_blob(entries: Sequence[DeltaEntry] | DeltaEntries) -> bytes:
 
 
 def entries_of(blobs: Iterable[bytes]) -> DeltaEntries:
-    """The deltas of rows, all together; those that are filed as they are come first.
+    """Returns the deltas of rows, all together; those that are filed as they are come first.
 
     Raises:
         DamagedRowError: a row is damaged.

@@ -82,7 +82,7 @@ def name(family: int, text: str) -> str:
 
 
 def chunk_version(measure: int, chunk: int, version: int) -> Measure:
-    """The version of a chunk."""
+    """Returns the version of a chunk."""
     numbers(chunk, version)
     if version < 1:
         raise ValueError(f"there is no version {version}")

@@ -108,7 +108,7 @@ def empty_log(connection: sqlite3.Connection) -> None:
 
 
 def length(connection: sqlite3.Connection) -> int:
-    """How many bytes a database has, by its own account."""
+    """Returns how many bytes a database has, by its own account."""
     [pages], [page_bytes] = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
     return int(pages * page_bytes)
 

@@ -48,7 +48,7 @@ def prepare(database: Path, *, create: bool = True) -> None:
 
 
 def revision_of(database: Path) -> str:
-    """The revision of a SQLite file that holds our tables, also of an older one.
+    """Returns the revision of a SQLite file that holds our tables, also of an older one.
 
     Raises:
         SchemaError: there is no such file, it is empty or not ours, or it comes from a newer program.

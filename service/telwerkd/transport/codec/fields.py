@@ -168,5 +168,5 @@ def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> 
 
 
 def choices(enum: Iterable[str]) -> str:
-    """The names of an enum of the contract that a caller may use, for an error's text."""
+    """Returns the names of an enum of the contract that a caller may use, for an error's text."""
     return ", ".join(name for name in enum if not name.endswith("_UNSPECIFIED"))

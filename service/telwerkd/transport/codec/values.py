@@ -21,7 +21,7 @@ from telwerkd.transport.codec.ingest.events import STARS_MAX
 
 
 def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:  # noqa: PLR0911  # one case a kind
-    """The kind of a value, and the value as a fact carries it.
+    """Returns the kind of a value, and the value as a fact carries it.
 
     Raises:
         FieldError: it is none; names the part of `field` that is wrong.
@@ -62,7 +62,7 @@ def _numbered(field: str, number: int, of: type[IntEnum], names: Iterable[str]) 
 
 
 def decode_topics(field: str, message: pb.TopicSet, fields: FieldReader) -> list[str]:
-    """The topics of a set.
+    """Returns the topics of a set.
 
     Raises:
         FieldError: there are none, or too many, or one is no id.

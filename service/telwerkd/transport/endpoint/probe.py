@@ -83,7 +83,7 @@ def _cause(text: str, tls: TlsFiles | None) -> str:
 
 
 def _status(reply: bytes) -> str:
-    """The status of a `HealthCheckResponse`; 0 is not written at all."""
+    """Returns the status of a `HealthCheckResponse`; 0 is not written at all."""
     if not reply:
         return _STATUSES[0]
     if len(reply) == 2 and reply[0] == _STATUS_FIELD and reply[1] < len(_STATUSES):  # noqa: PLR2004  # field, value

@@ -112,7 +112,7 @@ class CallCounters:
         self._others = self._of[Method("unary", OTHER, OTHER)] = MethodCalls(self.limits)
 
     def of(self, path: str, handler: "Handler | None" = None) -> MethodCalls:
-        """The calls of a method. Its handler, if it has come that far, shows that the method is there."""
+        """Returns the counts of a method. A `handler` shows that the method exists."""
         found = self._by_path.get(path)
         if found is None and handler is not None:
             _, service, method = path.split("/")
@@ -121,12 +121,12 @@ class CallCounters:
         return found or self._others
 
     def methods(self) -> Mapping[Method, MethodCalls]:
-        """The counts by method."""
+        """Returns the counts by method."""
         return self._of
 
 
 def raised_code(error: BaseException, context: Context) -> int:
-    """The status of a call that an exception ended before it had one: of a client that left, or of a defect."""
+    """Returns the status of a call that an exception ended before it had one: of a client that left, or of a defect."""
     if not isinstance(error, asyncio.CancelledError):
         return _UNKNOWN
     remaining = context.time_remaining()

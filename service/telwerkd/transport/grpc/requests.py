@@ -56,7 +56,7 @@ class RequestLimits(msgspec.Struct, frozen=True):
     """Of one that needs no key."""
 
     def bytes_max_of(self, method: str, message_bytes_max: int) -> tuple[int, str]:
-        """How many bytes a request of a method may have where a message may have so many, and by which setting."""
+        """Returns the limit of a method's request in bytes, given that of any message, and the setting that sets it."""
         if method in SPLIT:
             return message_bytes_max, "message_bytes_max"
         if method.startswith(_OPEN):

@@ -58,7 +58,7 @@ class BodyLimits:
     request_bytes_max: int
 
     def of(self, method: Method) -> tuple[int, str]:
-        """The bound of a method, and its name."""
+        """Returns the bound of a method, and its name."""
         if method.path in {INGEST_EVENTS, BATCH_QUERY}:
             return self.message_bytes_max, "message_bytes_max"
         return self.request_bytes_max, "request_bytes_max"
@@ -76,7 +76,7 @@ class ConnectCalls:
         self._threads = ThreadPoolExecutor(2, "telwerk-json")
 
     def method(self, path: str) -> Method | None:
-        """The method of a path; None if there is none."""
+        """Returns the method of a path; None if there is none."""
         return self._methods.by_path.get(path)
 
     async def answer(self, exchange: Exchange, method: Method) -> None:
@@ -98,7 +98,7 @@ class ConnectCalls:
             await (call.stream() if method.is_stream else call.unary())
 
     async def request(self, exchange: Exchange, method: Method, codec: Codec, memory: Reservation) -> bytes:
-        """The bytes of the request's message, whichever way they came. Raises a TelwerkError."""
+        """Returns the bytes of the request's message, whichever way they came. Raises a TelwerkError."""
         bytes_max, setting = self._limits.of(method)
         raw = await exchange.body(bytes_max + ENVELOPE_BYTES * method.is_stream, setting, memory)
         is_packed = exchange.header(method.encoding_header) == "gzip"

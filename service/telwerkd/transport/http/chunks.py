@@ -56,7 +56,7 @@ class Requests(h11.Connection):
 
 
 def _checked(received: _Received) -> int:
-    """The bytes of the head, or the trailers, that begin here, as far as they have come.
+    """Returns the bytes of the head, or the trailers, that begin here, as far as they have come.
 
     Raises:
         TooManyLinesError: these are too many already.
@@ -89,7 +89,7 @@ class _Chunks(ChunkedReader):
         return event
 
     def _whole(self, received: _Received) -> bytes:
-        """The data of all chunks that are there from head to end, which are taken away."""
+        """Removes all completely received chunks, and returns their data."""
         raw = bytes(received)
         at = begun = len(self._bytes_to_discard)
         if raw[:at] != self._bytes_to_discard:

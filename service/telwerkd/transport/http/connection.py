@@ -159,7 +159,7 @@ class HttpConnection(H11Protocol):
             self._watch_head()
 
     def _watch_head(self) -> None:
-        """The head of a request must come in time, however little comes at once."""
+        """Applies the timeout to the head of a request, however slowly it comes."""
         # Also the rest of a request that was answered already.
         has_begun = bool(self.conn.trailing_data[0]) or self.conn.their_state is h11.SEND_BODY
         if self._is_between_requests and has_begun:

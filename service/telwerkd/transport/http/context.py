@@ -83,7 +83,7 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return self._code
 
     def details(self) -> str:
-        """The text of the status."""
+        """Returns the text of the status."""
         return self._details
 
     def trailing_metadata(self) -> Any:
@@ -103,7 +103,7 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return False
 
     def invocation_metadata(self) -> Any:
-        """The headers of the request."""
+        """Returns the headers of the request."""
         return self._metadata
 
     def peer(self) -> str:
@@ -115,22 +115,22 @@ class HttpContext(grpc.aio.ServicerContext[Any, Any]):
         return float("inf") if self._until is None else self._until - asyncio.get_running_loop().time()
 
     def peer_identities(self) -> Iterable[bytes] | None:
-        """Nothing asks for it."""
+        """Returns nothing: no interceptor or service uses it."""
         return None
 
     def peer_identity_key(self) -> str | None:
-        """Nothing asks for it."""
+        """Returns nothing: no interceptor or service uses it."""
         return None
 
     def auth_context(self) -> Mapping[str, Iterable[bytes]]:
-        """Nothing asks for it."""
+        """Returns nothing: no interceptor or service uses it."""
         return {}
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
         """Does nothing: services do not set headers of responses."""
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Decided by what the caller accepts."""
+        """Does nothing: compression follows from what the caller accepts."""
 
     def disable_next_message_compression(self) -> None:
-        """Decided by what the caller accepts."""
+        """Does nothing: compression follows from what the caller accepts."""

@@ -149,7 +149,7 @@ def _target(target: str) -> tuple[str | None, str]:
 
 
 def _peer(client: tuple[str, int] | None) -> str:
-    """Who calls, in gRPC's form."""
+    """Returns the peer's address in gRPC's form."""
     if client is None:
         return "unix:"
     host, port = client[:2]

@@ -50,7 +50,7 @@ class TooFineError(Exception):
 
 
 def marks_of(count_max: int) -> int:
-    """How many texts and brackets are walked over for a list of so many objects."""
+    """Returns how many texts and brackets are walked over for a list of so many objects."""
     return max(_MARKS_MAX, _MARKS_PER_ITEM_MAX * count_max)
 
 

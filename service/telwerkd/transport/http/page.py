@@ -179,7 +179,7 @@ def is_built(folder: Path) -> bool:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    """The files of the folder and of its assets, by their names from there."""
+    """Returns the files of the folder and of its assets, by their names from there."""
     contents: dict[str, bytes] = {}
     room = _BYTES_MAX
     for path in sorted([*folder.iterdir(), *folder.glob(f"{_ASSETS}/*")]):

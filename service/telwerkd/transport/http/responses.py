@@ -17,7 +17,7 @@ def error_of(error: TelwerkError) -> CallError:
 
 
 def error_of_status(status: RichStatus) -> CallError:
-    """The same of a status of gRPC."""
+    """Returns a status of gRPC as that of a call."""
     return CallError.of(status.code, status.details, status.trailing_metadata)
 
 

@@ -56,7 +56,7 @@ def is_loopback(address: str) -> bool:
 
 
 def _host(address: str) -> str:
-    """The host of `host:port`, `[host]:port`, or either with gRPC's `ipv4:`, `ipv6:`, `dns:///` before it."""
+    """Returns the host of `host:port`, `[host]:port`, or either with gRPC's `ipv4:`, `ipv6:`, `dns:///` before it."""
     for scheme in ("ipv4:", "ipv6:", "dns:///", "dns:"):
         address = address.removeprefix(scheme)
     if address.startswith("["):

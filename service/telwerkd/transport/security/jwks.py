@@ -70,7 +70,7 @@ class KeySource(Protocol):
 
 
 def parse(raw: bytes, location: str) -> KeySet:
-    """The keys of a set that may verify signatures; others in it are ignored. Raises JwksError."""
+    """Returns the keys of a set that may verify signatures, ignoring others. Raises JwksError."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):

@@ -266,7 +266,7 @@ def _parse_hash(text: str) -> tuple[bytes, bytes]:
 
 
 def unreadable(path: Path, error: OSError) -> KeysFileError:
-    """The error of a file that cannot be read."""
+    """Returns the error of a file that cannot be read."""
     return KeysFileError(f"{path}: cannot be read: {error.strerror}")
 
 

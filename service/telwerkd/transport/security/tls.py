@@ -128,7 +128,7 @@ def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of one of the files. Raises StartupError."""
+    """Returns the content of one of the files. Raises StartupError."""
     try:
         return path.read_bytes()
     except OSError as error:

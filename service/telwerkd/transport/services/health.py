@@ -121,7 +121,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
         self._by_host = Counter[str]()
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: _Context) -> health_pb2.HealthCheckResponse:
-        """The status of a service; NOT_FOUND for an unknown one, as the protocol has it."""
+        """Returns the status of a service; NOT_FOUND for an unknown one, as the protocol has it."""
         status = self._health.statuses.get(request.service)
         if status is None:
             # Not an abort, whose error would keep the call: whoever probes a wrong name does so for ever.
@@ -134,7 +134,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
         request: health_pb2.HealthListRequest,
         context: _Context,
     ) -> health_pb2.HealthListResponse:
-        """The status of every service."""
+        """Returns the status of every service."""
         of = health_pb2.HealthCheckResponse
         return health_pb2.HealthListResponse(
             statuses={name: of(status=status) for name, status in self._health.statuses.items()}

@@ -143,7 +143,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return BatchResult(batch.count, ids, refused, outcomes)
 
     async def _decoded(self, account: AccountId, batch: EventBatch) -> tuple[Batch, dict[int, Refused]]:
-        """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
+        """Decodes the events of a batch; of a large one a few at a time, so that other calls do not wait for all."""
         now = self._clock.latest()
         if batch.whole is not None:
             async with self._turns.turn(account, batch.size):

@@ -197,7 +197,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     def _batch(
         self, account: AccountId, batch: QueryBatch, now: Micros
     ) -> tuple[list[QueryRequest], list[Query | TelwerkError]]:
-        """The requests of a batch, of its account, and the query of each or what is wrong with it."""
+        """Decodes the queries of a batch; returns the requests, and for each its query or its error."""
         asked: list[QueryRequest] = []
         queries: list[Query | TelwerkError] = []
         with stage("decode"):

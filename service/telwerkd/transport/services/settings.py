@@ -99,7 +99,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             return await self._account(account)
 
     async def _account(self, account: AccountId) -> Encoded:
-        """The reply of both, encoded in a thread: opening hours may have thousands of stretches."""
+        """Returns the encoded reply of getting and setting, made in a thread, as opening hours may be long."""
         return Encoded(await self._settings.encoded(account, encode_account))
 
     async def SetDisplayNames(

@@ -61,7 +61,7 @@ def _in_cells(of: Slice, week: WeekSpan, rows: RowBudget) -> Slice:
 
 
 def _summed(part: DensePart, week: WeekSpan) -> tuple[IntArray, IntArray]:
-    """The positions of rows and cells that have anything, and their counts in one bucket, by value."""
+    """Returns the positions of rows and cells that have anything, and their counts in one bucket, by value."""
     cell = week.cells[part.first : part.first + part.counts.shape[1]]
     order = np.argsort(cell, kind="stable")
     firsts = np.flatnonzero(np.diff(cell[order], prepend=-1))

@@ -112,7 +112,7 @@ class NameReader:
 
 
 def decode_page_size(size: int) -> int:
-    """How many items a page holds.
+    """Returns how many items a page holds.
 
     Raises:
         FieldError: it is out of range.

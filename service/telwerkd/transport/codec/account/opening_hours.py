@@ -85,7 +85,7 @@ def _stretch(field: str, stretch: pb.OpenStretch) -> OpenStretch:
 
 
 def _day(placed: Sequence[tuple[str, OpenStretch]]) -> Day:
-    """The stretches of a day, in order; each is given with the path of its field."""
+    """Returns the stretches of a day, in order; each is given with the path of its field."""
     found = overlapping([stretch for _, stretch in placed])
     if found is not None:
         one, other = (placed[index][0] for index in found)

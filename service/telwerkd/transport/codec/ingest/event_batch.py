@@ -41,7 +41,7 @@ class Piece(NamedTuple):
     """The undecoded bytes; they are decoded piece by piece."""
 
     def events(self) -> Sequence[pb.Event]:
-        """The events.
+        """Returns the decoded events.
 
         Raises:
             InvalidArgumentError: the bytes are no events.
@@ -243,7 +243,7 @@ def _decoded(raw: bytes) -> Sequence[pb.Event]:
 
 
 def _event_name(raw: memoryview) -> EventName:
-    """The id of an event that is not decoded; none if it is not among the first fields."""
+    """Returns the id of an event that is not decoded; none if it is not among the first fields."""
     found = None
     try:
         for number, part in enumerate(parts(raw)):

@@ -74,7 +74,7 @@ def refusals(decoded: Decoded, events: Sequence[pb.Event], first: int = 0) -> di
 
 
 def accepted(size: int) -> dict[str, Any]:
-    """The fields of an answer to so many events that are all stored."""
+    """Returns the fields of an answer to so many events that are all stored."""
     return {"accepted_count": size, "verdicts": [ingestion.VERDICT_ACCEPTED] * size}
 
 

@@ -134,14 +134,14 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
 
 
 def _chosen(request: pb.QueryTimeSeriesRequest, answer: Answer) -> pb.Granularity.ValueType:
-    """The granularity of an answer, where the request left it open."""
+    """Returns the granularity of an answer, where the request left it open."""
     if request.granularity != pb.GRANULARITY_AUTO or answer.granularity is None:
         return pb.GRANULARITY_UNSPECIFIED
     return pb.Granularity.ValueType(answer.granularity)
 
 
 def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
-    """The lines of a KPI with all their buckets, each as bytes of `Series`."""
+    """Yields the lines of a KPI with all their buckets, each as bytes of `Series`."""
     if not rows.rows:
         return
     counts = encoding.packed_lines(_COUNTS, np.array([row.counts for row in rows.rows]))
@@ -195,7 +195,7 @@ def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distributio
 
 
 def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
-    """The comparison of a line as bytes of `SeriesComparison`."""
+    """Returns the comparison of a line as bytes of `SeriesComparison`."""
     both = min(len(row.counts), len(compared.counts))
     counts, before = row.counts[:both], compared.counts[:both]
     kind = pb.SeriesComparison
@@ -308,7 +308,7 @@ def _rate(numbers: AnswerRow | Numbers) -> float | None:
 
 
 def _compared_period(buckets: Buckets) -> bytes:
-    """The buckets of the compared period as bytes of `ComparedPeriod`."""
+    """Returns the buckets of the compared period as bytes of `ComparedPeriod`."""
     starts = buckets.edges * _QUARTER_SECONDS
     message = pb.ComparedPeriod(
         end_seconds=int(starts[-1]),

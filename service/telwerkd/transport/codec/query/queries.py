@@ -39,7 +39,7 @@ PERCENTILES_MAX = 10
 
 
 def decode_query(request: QueryRequest, fields: FieldReader, now: Micros) -> Query:
-    """The query of a time series or of totals, which is asked at `now`.
+    """Returns the query of a time series or of totals, which is asked at `now`.
 
     Raises:
         InvalidArgumentError: a field is wrong.

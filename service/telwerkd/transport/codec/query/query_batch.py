@@ -39,7 +39,7 @@ class QueryBatch(NamedTuple):
 
 
 def split_queries(raw: bytes, query_bytes_max: int) -> QueryBatch:
-    """The batch of a request, of which each query has at most so many bytes.
+    """Returns the batch of a request, of which each query has at most so many bytes.
 
     Raises:
         InvalidArgumentError: these bytes are no such request.

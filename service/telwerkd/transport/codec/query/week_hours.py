@@ -28,7 +28,7 @@ class WeekHours(NamedTuple):
         return cls(week[0].division, main, others[0] if others else np.zeros_like(main))
 
     def in_cell(self, key: GroupKey) -> tuple[float, float]:
-        """The hours of a row's cell, in the range and in the compared period."""
+        """Returns the hours of a row's cell, in the range and in the compared period."""
         cell = self.division.cell(key.weekday or "", key.hour_of_day or "")
         return float(self.hours[cell]), float(self.compared[cell])
 
