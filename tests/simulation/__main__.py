@@ -7,6 +7,7 @@ Each world that went wrong is lived again, which must give the same to the byte,
 `--first` the first of them is the last, and only named.
 """
 
+import argparse
 import gc
 import sys
 import time
@@ -59,9 +60,16 @@ def main(seeds: int, first: int) -> int:
     return 1 if failed else 0
 
 
+def _wanted() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Lives simulated worlds.")
+    parser.add_argument("seeds", nargs="?", type=int, default=SEEDS, help="how many worlds (%(default)s)")
+    parser.add_argument("first", nargs="?", type=int, default=0, help="the first world's seed (%(default)s)")
+    parser.add_argument("--first", action="store_true", dest="is_first_enough", help="end at the first that went wrong")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdecimal()]
-    seeds_, first_ = (*numbers, *(SEEDS, 0)[len(numbers) :])
-    if "--first" in sys.argv:
-        sys.exit(bool(run(first_, seeds_, is_first_enough=True)))
-    sys.exit(main(seeds_, first_))
+    wanted = _wanted()
+    if wanted.is_first_enough:
+        sys.exit(bool(run(wanted.first, wanted.seeds, is_first_enough=True)))
+    sys.exit(main(wanted.seeds, wanted.first))
