@@ -5,6 +5,7 @@ import gc
 import json
 import sys
 from collections import Counter
+from typing import Any
 
 from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
@@ -15,12 +16,12 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def main(settings: dict[str, str]) -> None:
+async def main(settings: dict[str, Any]) -> None:
     async with running(Settings(**settings)) as server:
         gc.collect()
         gc.freeze()
         gc.set_debug(gc.DEBUG_SAVEALL)
-        say(server.address)
+        say(f"{server.address} {server.http_address}")
         while await asyncio.to_thread(sys.stdin.readline):
             await asyncio.sleep(0.1)  # what the last calls left to the loop is done then
             gc.collect()
