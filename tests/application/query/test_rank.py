@@ -88,6 +88,7 @@ def test_pages_are_the_whole_order_cut(of: list[tuple[str, int]], measure: Order
         after = found.selection.next
         if after is None:
             break
+        assert len(pages) < len(whole), "no page is empty that another announced"
     assert pages == whole
 
 
