@@ -155,7 +155,7 @@ class _Logged:
         self.events = 0
         self.states: list[ConversationId] = []
         self.names: set[tuple[int, str]] = set()
-        """Those that events use, each after its family."""
+        """The names that events use, each after its family."""
 
     def facts(self) -> Iterator[Effect]:
         """Yields the effects of every log, folded up to the account's high-water mark (R-CLOCK-2)."""

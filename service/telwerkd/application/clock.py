@@ -50,7 +50,7 @@ class Clock:
         """Since when it has disagreed so, or since the last contrary event."""
         self._resumed_in_doubt = False
         self._is_confirmed = False
-        """By the operator of the service."""
+        """Whether the operator of the service has confirmed the clock."""
         self._is_proven = True
         """Not after a doubt that ended by time alone: if the clock then goes back, it was set right."""
         self._known_line: int | None = None

@@ -107,7 +107,7 @@ class Explanation(NamedTuple):
     """Base facts in the count: those of purged or erased events, which cannot be listed."""
     complete_until: Micros
     event_count: int
-    """Of the conversations that were looked at."""
+    """The number of events of the examined conversations."""
     names: Mapping[NameKey, str]
     """The display names of the ids in it, if they were asked for."""
 

@@ -178,10 +178,10 @@ def _stretch(
 
 
 _STRETCH_BYTES_MIN = 4
-"""Of a stretch of opening hours: its tag and length, and a minute with its tag."""
+"""Encoded size of a stretch of opening hours at least: tag and length, and a minute with its tag."""
 
 _EXCEPTION_BYTES_MIN = 8
-"""Of an exception without any: its tag and length, and those of its date, which has three numbers with a tag each."""
+"""Encoded size of an exception without stretches at least: tag and length, and a date of three tagged numbers."""
 
 
 def _size_min(version: WidgetVersion, schedule: Schedule | None) -> int:

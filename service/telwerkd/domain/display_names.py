@@ -27,7 +27,7 @@ class NameKey(NamedTuple):
 
     kind: NameKind
     id: str
-    """Of an option: its question and itself, as `answer_value` joins them."""
+    """The thing's id; for an option, question id and option id, as `answer_value` joins them."""
 
     @property
     def parts(self) -> tuple[str, str]:

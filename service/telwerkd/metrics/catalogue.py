@@ -189,7 +189,7 @@ _PROCESSES = (
 CATALOGUE: Final[Mapping[str, Metric]] = {
     metric.name: metric for metric in (*_CALLS, *_EVENTS, *_UPKEEP, *_QUERIES, *_PROCESSES)
 }
-"""By name, in the order in which they are shown."""
+"""The metrics by name, in the order of the exposition."""
 
 NAMES: Final = tuple(CATALOGUE)
 """The names, without the endings that Prometheus adds to those of histograms (`_bucket`, `_count`, `_sum`)."""

@@ -8,7 +8,7 @@ from telwerkd.process.figures import Distribution, Labels
 
 Value: TypeAlias = float | Distribution
 Reading: TypeAlias = dict[str, Mapping[Labels, Value]]
-"""By metric and labels. A metric that is left out has no series."""
+"""Values by metric and labels. A metric that is left out has no series."""
 
 
 def merged(readings: Iterable[Reading]) -> Reading:

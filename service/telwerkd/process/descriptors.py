@@ -10,7 +10,7 @@ KEPT_BACK: Final = 128
 """For the database, its connections, the log, certificates and keys; a server has some 40 open when it is idle."""
 _CONNECTIONS_MIN: Final = 16
 _CONNECTIONS_MAX: Final = 10_000
-"""Of a server that may have any number of files open."""
+"""The maximal number of connections, for a process without a limit of open files."""
 
 
 def raise_limit() -> None:

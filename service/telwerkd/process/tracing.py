@@ -19,7 +19,7 @@ _NOTHING: Final = nullcontext()
 _tracer: "Tracer | None" = None
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""Of the call that is being answered, in hexadecimal: of the caller's trace, whether it is recorded here or not."""
+"""The trace id of the current call, in hexadecimal: the caller's, whether it is recorded here or not."""
 
 
 class Timed:
@@ -151,8 +151,8 @@ def waiting() -> Waiting | None:
 
 
 _Stored = Sequence[tuple[Waiting | None, bool, int]]
-"""Of each call that a transaction stores something of: how it waited, whether a part of it is left to wait for another
-transaction, and how many of its events this one stores."""
+"""For each call with events in a transaction: its wait, whether a part of it waits for another transaction, and the
+number of its events in this one."""
 
 
 def transaction(calls: _Stored) -> AbstractContextManager[None]:

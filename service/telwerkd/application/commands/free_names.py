@@ -55,7 +55,7 @@ class FreeNames(Command[int | None]):
     """Removes names and opening hours of an account that nothing uses."""
 
     unused: Unused | None
-    """Those that nothing used when it was looked up; None: they are looked up in the transaction."""
+    """The unused names and opening hours, as looked up before; None: the transaction looks them up."""
 
     def run(self, tx: FreeingTransaction) -> int | None:
         """Returns how many were removed; None if the account has changed since it was looked up."""

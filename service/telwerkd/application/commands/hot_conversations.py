@@ -15,13 +15,13 @@ from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.ids import ConversationId, EventId
 
 CONVERSATIONS_MAX: Final = 10_000
-"""Of an account; chats of 13 events take 16 MB."""
+"""Cached conversations of an account; with chats of 13 events they take 16 MB."""
 
 _EVENT_IDS_MAX: Final = 64
 """A conversation with more events is looked up in the log for whether an event is there already."""
 
 WEIGHT: Final = 20
-"""Of a conversation, where a name weighs 1 (`IngestPort.remember`)."""
+"""Weight of a conversation in the cache, where a name weighs 1 (`IngestPort.remember`)."""
 
 
 class HotConversation(NamedTuple):

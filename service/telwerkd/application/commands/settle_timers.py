@@ -13,7 +13,7 @@ SETTLED_MAX = 500
 """Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
 
 SETTLED_SHARED_MAX = 100
-"""The same while several accounts call the server."""
+"""Conversations settled by one transaction while several accounts call the server."""
 
 TIES_MAX = 2_000
 """Limits due at one instant that are still settled in one transaction, rows and all."""

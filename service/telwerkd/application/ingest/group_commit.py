@@ -48,7 +48,7 @@ class IngestFigures:
         self.limits = limits or LimitCounts()
         self.by_account = CappedCounts(accounts_max)
         self.verdicts = Counter[Labels]({(verdict.value, ""): 0 for verdict in Verdict})
-        """By verdict and, of what was rejected, its reason."""
+        """The number of events by verdict and, for rejections, reason."""
         self.transaction_events = Histogram(SIZES)
 
     def judged(self, account: AccountId, outcomes: Sequence[Postponable]) -> None:

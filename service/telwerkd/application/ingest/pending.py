@@ -33,7 +33,7 @@ class Pending:
         self._memory = memory
         """What is reserved for its events until they are not held any more; None for those of a small call."""
         self._events: list[Submitted | None] = [*events]
-        """Those that are answered are let go of."""
+        """The events; None for those that have a verdict."""
         self._weights = weights_of(events)
         self._waiting: Sequence[int] = range(len(events))
         self._outcomes: list[Postponable] = [None] * len(events)

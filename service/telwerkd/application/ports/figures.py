@@ -36,14 +36,14 @@ class StoreFigures:
 
     def __init__(self) -> None:
         self.seconds: dict[Labels, Histogram] = {}
-        """Of transactions, by their first command: `ingest_batch`."""
+        """Durations of transactions, by their first command, such as `ingest_batch`."""
         self._names: dict[type, Labels] = {}
         self.refolded = Histogram(SIZES)
         self.retries = Counter[Labels]()
-        """By what the connection is for."""
+        """The number of retries, by the purpose of the connection pool."""
         self.writer_restarts = 0
         self.writer_pid: int | None = None
-        """Of the process that writes, where there is one."""
+        """The process id of the writer process; None without one."""
 
     def note(self, command: object, written: Written) -> None:
         """Counts a committed transaction under the name of its command."""

@@ -28,7 +28,7 @@ class KeyTotals(NamedTuple):
     below: IntArray | None = None
     """The denominators of a rate."""
     percentile: Floats | None = None
-    """Of durations, if the order is by one."""
+    """The percentile of durations by which rows are ordered, if they are."""
 
 
 class GroupedSlice(NamedTuple):
@@ -36,7 +36,7 @@ class GroupedSlice(NamedTuple):
 
     slice: Slice
     totals: IntArray
-    """By row and value."""
+    """Totals by row and value."""
     layers: list[Layer]
     overlaps: bool
     """Whether a row may count under several keys with the same facts."""
@@ -136,7 +136,7 @@ class GroupedKpi(NamedTuple):
     wholes: Wholes
     """What the rows of totals are parts of."""
     below: Below | None = None
-    """Of a rate."""
+    """The denominators of a rate; None for other KPIs."""
 
     @property
     def values(self) -> int:
@@ -199,7 +199,7 @@ class Ranked(NamedTuple):
 
 
 _BIN_NUMBERS = 3
-"""Of a bin of a histogram: its bounds, and how many there are."""
+"""Numbers of a histogram's bin: two bounds and the count."""
 
 
 def _through(answer_rows: IntArray, key: IntArray) -> IntArray:

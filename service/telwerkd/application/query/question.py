@@ -187,7 +187,7 @@ class Query(NamedTuple):
     include_names: bool = False
     """The answer has the display names of its ids."""
     percentiles: tuple[float, ...] = ()
-    """Of durations, 0 to 1 each."""
+    """The requested percentiles of durations, 0 to 1 each."""
     include_histogram: bool = False
     """Whether the answer has a histogram of durations."""
     as_of: Micros | None = None

@@ -88,7 +88,7 @@ class _Reader:
         self._rollups = rollups
         self._rows = budget
         self._deltas: dict[tuple[Measure, int], tuple[list[SeriesParts], Cells]] = {}
-        """By measure and grouping."""
+        """The delta entries as rows and cells, by measure and grouping."""
         self._slices: dict[tuple[Measure, int, int, Filter], Slice] = {}
 
     def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:

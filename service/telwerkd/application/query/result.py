@@ -37,7 +37,7 @@ class DurationNumbers(NamedTuple):
     asked: tuple[float, ...]
     """The percentiles."""
     percentiles: Floats
-    """By percentile, in the order asked for, and bucket; NaN without facts."""
+    """Values by percentile, in the requested order, and bucket; NaN without facts."""
     histogram: Histogram | None
     """The histogram, if requested."""
 
@@ -51,7 +51,7 @@ class Numbers(NamedTuple):
     distribution: IntArray | None
     """For values known beforehand: by value, in the catalogue's order, and bucket. A mean comes with it (R-NUM-2)."""
     below: IntArray | None = None
-    """Of a rate: what is below the line; `counts` are above it."""
+    """The denominators of a rate, whose numerators are `counts`; None for other KPIs."""
     durations: DurationNumbers | None = None
     """Where facts are durations, and more than their count and sum is asked for."""
 
@@ -73,10 +73,10 @@ class AnswerRow(NamedTuple):
     rest: bool = False
     """Whether the row is the sum of all keys that have no row."""
     share: float | None = None
-    """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
+    """The row's share of its whole, in totals only; None if the whole is 0, or the rest belongs to several wholes."""
     below: IntArray | None = None
     durations: DurationNumbers | None = None
-    """These two: see `Numbers`."""
+    """Denominators and durations, as in `Numbers`."""
 
 
 class GrandTotal(NamedTuple):
@@ -86,7 +86,7 @@ class GrandTotal(NamedTuple):
     sum: int = 0
     """KPI 1: the stars; of durations the milliseconds."""
     below: int | None = None
-    """Of a rate: what is below the line."""
+    """The denominator of a rate; None for other KPIs."""
     percentiles: tuple[tuple[float, float], ...] = ()
     """The requested percentiles, each with its value; none without facts."""
     histogram: tuple[tuple[int, int, int], ...] = ()
@@ -115,7 +115,7 @@ class KpiRows(NamedTuple):
     known_from: Micros = EPOCH
     """The KPI is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
     unscheduled: tuple[str, ...] = ()
-    """Of a service time: the widgets that have durations without one, as they had no opening hours (R-SERVICE-7)."""
+    """For a service time: the widgets with durations that have none, for lack of opening hours (R-SERVICE-7)."""
     durations_hash: int = 0
     """Set where the rows are not kept: it differs if their durations do."""
 
@@ -139,4 +139,4 @@ class Answer(NamedTuple):
     names: Mapping[NameKey, str] = MappingProxyType({})
     """The display names of the ids in it, if they were asked for."""
     week: tuple[WeekSpan, ...] = ()
-    """By time of the week: where the cells lie in the range, and in the compared period if there is one."""
+    """The stretches of the week's cells in the range, and in the compared period if there is one; else empty."""

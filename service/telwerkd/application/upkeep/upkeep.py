@@ -39,11 +39,11 @@ _STEP_SECONDS = 0.025
 """How long such a transaction should take: those who send events wait for it."""
 
 _STEP_QUIET_SECONDS = 0.1
-"""The same where nothing was filed between two looks, so that nobody seems to send. Chunks of coarse groupings are
-written by each transaction: the fewer there are, the less is written."""
+"""Seconds of a transaction if nothing was filed between two runs, so that no account seems to send. Each transaction
+writes chunks of coarse groupings, so fewer transactions write less."""
 
 _STEP_SHARED_SECONDS = 0.01
-"""The same while several accounts call the server: each waits for what the others' compaction does."""
+"""Seconds of a transaction while several accounts call the server: each waits for the others' compaction."""
 
 _PAUSE_SHARED_TIMES = 8
 """How many times as long as such a transaction the writer is then left to others, where few entries wait; less the
@@ -89,7 +89,7 @@ class UpkeepFigures:
 
     def __init__(self) -> None:
         self.compaction_seconds = Histogram(SECONDS)
-        """Of each compaction of a measure."""
+        """Durations of the compactions of measures."""
         self.compacted_entries = 0
         self.ping_seconds = Histogram(SECONDS)
         self.pings_ok = 0

@@ -21,7 +21,7 @@ class Commits:
     def __init__(self) -> None:
         self._looking_since = monotonic()
         self._before: dict[AccountId, float] = {}
-        """Of each account, the first commit before the look that runs."""
+        """The time of each account's first commit before the running poll."""
         self._since: dict[AccountId, float] = {}
         """The first commit since it began."""
         self._times: dict[AccountId, dict[int, float]] = {}

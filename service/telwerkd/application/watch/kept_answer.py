@@ -59,7 +59,7 @@ class _Columns(NamedTuple):
     has_sums: bool
     """Stars are not kept: they are different only where the distribution is."""
     below: _Packed | None
-    """Of a rate."""
+    """The denominators of a rate; None for other KPIs."""
 
     @property
     def nbytes(self) -> int:

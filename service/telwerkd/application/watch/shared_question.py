@@ -20,8 +20,8 @@ class Update(NamedTuple):
     """The messages to watches about an answer, and the answer to keep."""
 
     messages: Mapping[int | None, bytes | None]
-    """By the version of the answer that a watch knew (None: it knew none); None where nothing that it shows is
-    different."""
+    """The messages, by the version of the answer that a watch has (None: none yet); a message is None where the
+    answer has not changed."""
     kept: KeptAnswer
 
 

@@ -71,7 +71,7 @@ class Watches:
         self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         """Locks by account: one watch of an account at a time computes its answer."""
         self._questions: dict[bytes, SharedQuestion] = {}
-        """By the request that asks it."""
+        """The shared questions, by their encoded requests."""
         self._versions: dict[AccountId, int] = {}
         self._commits = Commits()
         self.lag = Histogram(SECONDS)

@@ -36,7 +36,7 @@ class KpiInfo(KpiSpec, frozen=True, kw_only=True):
     texts: Mapping[Language, KpiText]
     section_texts: Mapping[Language, SectionText]
     values: tuple[KnownValue, ...]
-    """Those known beforehand, in order; none where producers choose them."""
+    """The known values, in order; none where producers choose the values."""
 
 
 def by_id(kpi_id: str) -> KpiInfo:

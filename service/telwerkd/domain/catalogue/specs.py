@@ -52,7 +52,7 @@ class Section(enum.Enum):
 
 
 class Dimension(enum.IntEnum):
-    """By what KPIs can be grouped and filtered. The numbers are the contract's."""
+    """A dimension by which KPIs can be grouped and filtered. The numbers are the contract's."""
 
     OPERATOR = 1
     OPERATOR_GROUP = 2

@@ -80,7 +80,7 @@ class FactChange(msgspec.Struct, frozen=True, gc=False):
     change: Change
     fact: Fact
     in_hours: InHours | None = None
-    """Of a duration with opening hours: it counts in service time too."""
+    """Set for a duration with opening hours, which counts in service time too."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, gc=False):

@@ -60,7 +60,7 @@ class Hours(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     latest: ScheduleId = b""
-    """Of the live stretch or the wait, whichever began later."""
+    """The opening hours of the live stretch or the wait, whichever began later."""
     waiting: ScheduleId = b""
     episode: ScheduleId = b""
 

@@ -24,7 +24,7 @@ times as long to make.
 """
 
 FIELDS = 6
-"""Of an entry."""
+"""The number of fields of an entry."""
 
 _IDS = 4
 """The fields that are ids come first."""

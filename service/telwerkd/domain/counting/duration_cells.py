@@ -21,13 +21,13 @@ from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
 from telwerkd.domain.counting.durations import CODES
 
 SLOTS: Final = CHUNK_QUARTER_HOURS * CODES
-"""Of a chunk."""
+"""The number of slots of a chunk."""
 
 _WORD_BYTES = 4
 _NUMBER_BITS = 10
 _NUMBER_MAX = (1 << _NUMBER_BITS) - 1
 _DIGITS = 7
-"""Of a sum: as many as 63 bits take."""
+"""The number of digits of a sum: enough for 63 bits."""
 
 Words: TypeAlias = npt.NDArray[np.uint32]
 

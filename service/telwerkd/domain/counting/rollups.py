@@ -59,9 +59,9 @@ class Rollup(NamedTuple):
     edges: QuarterHours
     """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunks, as far as the calendar knows them."""
     counts: npt.NDArray[np.int32]
-    """By row, bucket and packed value (one where the measure packs none)."""
+    """Counts by row, bucket and packed value (one where the measure packs none)."""
     sources: int
-    """Of how many chunks' rows it was made."""
+    """The number of chunks that it was made of."""
     durations: DurationCells | None = None
     """Only for measures of durations, whose `counts` have the numbers of facts."""
 

@@ -23,7 +23,7 @@ from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
 
 _HTTP_PART = 5
-"""Of the connections that there may be, a fifth is for each port of HTTP."""
+"""Each HTTP port gets one part in so many of all connections: a fifth."""
 
 INGEST_SETTINGS = frozenset(IngestLimits.__struct_fields__) - {"own_waiting_percents"}
 """Limits of ingestion that are settings by themselves."""

@@ -61,7 +61,7 @@ class Metrics:
         self._clock = clock
         self._stored: asyncio.Task[Reading] | None = None
         self._shown = dict[bool, asyncio.Task[Exposition]]()
-        """By whether it is OpenMetrics: the text that will be begun, for all who asked since the last was."""
+        """The pending exposition by format (True: OpenMetrics), shared by all requests since the last one began."""
         self._showing = asyncio.Lock()
         self.of_all: Callable[[], Awaitable[Reading]] | None = None
         """Reads the figures of all workers, where there are several."""

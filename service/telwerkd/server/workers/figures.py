@@ -147,7 +147,7 @@ class WorkersFigures:
 
     def __init__(self) -> None:
         self._lines: dict[int, FigureConnection] = {}
-        """By the worker's index."""
+        """The connections, by the index of the worker."""
         self._last: dict[int, Reading] = {}
         """What each has counted, as of its last reply."""
         self._gone: Reading = {}

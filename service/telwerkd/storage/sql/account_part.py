@@ -84,7 +84,7 @@ class AccountPart:
         self.remembered: tuple[Any, int] = (None, 0)
         """What is to be recalled once this transaction is committed, and its weight; None if nothing new is."""
         self.refolded: list[int] = []
-        """Of each conversation that was folded again, how many events its log had."""
+        """The number of events of each conversation that was folded again."""
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 READERS = 4
 WRITER_CACHE_KIB, READER_CACHE_KIB = 32 * 2**10, 8 * 2**10
-"""Of a connection: pages of the file, and what SQLite has beside each, up to so much. A new connection has none."""
+"""Maximal page cache of a connection, with SQLite's overhead. A new connection's cache is empty."""
 _BUSY_SECONDS = 10.0
 
 READING = Outage(log, "reading")

@@ -61,7 +61,7 @@ class MethodCalls:
         self.received = 0
         self.sent = 0
         self.handled = [0] * len(CODES)
-        """By the number of the status code."""
+        """The number of ended calls, indexed by status code."""
         self.seconds = Histogram(SECONDS)
 
     def begin(self) -> float:

@@ -51,9 +51,9 @@ class RequestLimits(msgspec.Struct, frozen=True):
     """How many bytes a request may have."""
 
     request_bytes_max: int = 2**19
-    """Of one that brings no events, and of each query of a batch."""
+    """Limit of a request without events, and of each query of a batch."""
     open_request_bytes_max: int = 4_096
-    """Of one that needs no key."""
+    """Limit of a request that needs no key."""
 
     def bytes_max_of(self, method: str, message_bytes_max: int) -> tuple[int, str]:
         """Returns the limit of a method's request in bytes, given that of any message, and the setting that sets it."""

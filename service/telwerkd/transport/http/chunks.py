@@ -11,11 +11,11 @@ import h11
 from h11._readers import ChunkedReader, maybe_read_from_IDLE_client
 
 _HEAD: Final = re.compile(rb"([0-9A-Fa-f]{1,20}+)(?:;(?:[^\r\n]|\r(?!\n))*+|[ \t]*+)\r\n")
-"""Of a chunk. Possessive: a long one that does not match is looked at once."""
+"""The head of a chunk. Possessive quantifiers avoid backtracking over a long text that does not match."""
 _END: Final = b"\r\n"
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
 HEAD_LINES_MAX: Final = 100
-"""Of a head or of trailers, continuations of a line included."""
+"""Lines of a head or of trailers, continuation lines included."""
 
 
 class _Received(Protocol):

@@ -32,7 +32,7 @@ _OWN_FORMS: Final = frozenset({"google.protobuf.Timestamp", "google.protobuf.Dur
 """Messages that are written as strings. The contract has no other messages with a form of their own, and no maps."""
 
 _VALUES_MAX: Final = 50_000
-"""Of one message: a parser takes some milliseconds for them, for which it holds the interpreter in whatever thread."""
+"""Values of one message: parsing them takes some milliseconds, during which the GIL is held in any thread."""
 _ERROR_CHARS_MAX: Final = 200
 
 _SHOWN: Final = (json_format.ParseError, ValueError, TypeError)

@@ -26,7 +26,7 @@ _EVENT_NAMES_BYTES: Final = 4_096
 _PADDING_FIELD: Final = 2**29 - 1
 """A number that no field of an event has."""
 _REST_BYTES_MAX: Final = 16_384
-"""Of a batch beside its list."""
+"""Maximal size of a batch without its list."""
 _EVENT_ID: Final = re.compile(rb'"event_?[iI]d"\s*:\s*"[^"\\]*"')
 _LOOKED_THROUGH_BYTES: Final = 4_096
 """So far into an event that is too large for its id."""

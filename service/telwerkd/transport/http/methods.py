@@ -40,7 +40,7 @@ OFFERED: Final[Mapping[str, tuple[ServiceDescriptor, Sequence[str]]]] = {
         ),
     )
 }
-"""By service: no method that changes settings or erases, and none whose requests are a stream, which needs HTTP/2."""
+"""The offered methods by service: none that changes settings or erases, nor with streamed requests (HTTP/2 only)."""
 
 
 class Method(NamedTuple):

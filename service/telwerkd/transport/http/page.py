@@ -23,7 +23,7 @@ BUILT: Final = Path(__file__).parents[2] / "page"
 
 _INDEX, _ASSETS = "index.html", "assets"
 _BYTES_MAX: Final = 8 * 2**20
-"""Of all files together, compressed ones included."""
+"""Maximal size of all files together, compressed ones included."""
 _PIECE_BYTES: Final = 65_536
 _CODINGS: Final = {"br": ".br", "gzip": ".gz"}
 """What a file may lie beside itself compressed by, the smallest first."""

@@ -38,7 +38,7 @@ _BY_KIND: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
     ("OKP", "Ed448"): ("EdDSA",),
 }
 ALGORITHMS: Final = frozenset(name for names in _BY_KIND.values() for name in names)
-"""Those that tokens may be signed with: asymmetric ones only, so that no key that is public can sign."""
+"""The allowed signature algorithms of tokens: asymmetric ones only, so that a public key cannot sign."""
 
 _RSA_BITS_MIN: Final = 2_048
 _KEYS_MAX: Final = 100

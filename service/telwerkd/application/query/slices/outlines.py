@@ -49,9 +49,9 @@ class KpiOutline(NamedTuple):
     held_back: tuple[SliceOutline, ...]
     """The slices of held back facts in the first period; empty where the KPI holds nothing back."""
     below: tuple["KpiOutline", ...] = ()
-    """Of a rate: the KPIs below the line, each with what is counted of it."""
+    """For a rate: the slices of the denominator's KPIs."""
     by_widget: tuple[SliceOutline, ...] = ()
-    """Of a service time: it and its KPI in the first period, by widget."""
+    """For a service time: the slices of it and its KPI in the first period, by widget."""
 
     def all_slices(self) -> Iterator[SliceOutline]:
         """Yields all slices, those of denominators included."""
@@ -73,7 +73,7 @@ class Outline(NamedTuple):
     bucket_counts: list[int]
     """An upper bound of the number of buckets of each span."""
     week: tuple[WeekSpan, ...]
-    """By time of the week: where its cells lie in each span; else empty."""
+    """The stretches of the week's cells in each span; empty for a query without time of the week."""
     kpis: list[KpiOutline]
     names_ids: bool
     """Whether any chunks are looked up by the ids that the filter names."""

@@ -91,13 +91,13 @@ class KpiReading(NamedTuple):
     held_back: int
     """The number of held back facts of the first period."""
     below: list["KpiReading"]
-    """Of a rate: the KPIs below the line."""
+    """For a rate: the readings of the denominator's KPIs."""
     is_counted: bool = True
     known_from: Micros = EPOCH
     unscheduled: tuple[str, ...] = ()
     enabled: bool = True
     not_enabled: tuple[str, ...] = ()
-    """These five: see `KpiRows`."""
+    """This field and the four before it are as in `KpiRows`."""
 
 
 class Reading(NamedTuple):

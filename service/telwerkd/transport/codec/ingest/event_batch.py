@@ -82,17 +82,17 @@ class EventBatch:
     def __init__(self, account_id: str, count: int, size: int) -> None:
         self.account_id = account_id
         self.count = count
-        """Of events."""
+        """The number of events."""
         self.size = size
         """In bytes, as it was sent."""
         self.whole: Sequence[pb.Event] | None = None
         """The events of a small request, which is decoded already; then there are no pieces."""
         self.pieces: deque[Piece] = deque()
         self.too_large: dict[int, TooLarge] = {}
-        """By their indexes."""
+        """The events that are too large, by index."""
         self.refusal: TelwerkError | None = None
         self.reservation: Reservation | None = None
-        """Of the memory that it takes, after `reserve`; None of a small one."""
+        """The reservation of its memory, after `reserve`; None for a small batch."""
         self._budget: MemoryBudget | None = None
 
     def takes_memory_of(self, budget: MemoryBudget) -> None:

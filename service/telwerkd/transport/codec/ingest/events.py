@@ -54,10 +54,10 @@ _REMEMBERED_BYTES_MAX = 256
 """Longer contents are not remembered, so that memory is bounded."""
 
 _LENGTH_BYTES = 6
-"""Of a field's tag and length."""
+"""The maximal size of a field's tag and length."""
 
 _OTHER_BYTES = 2_048
-"""Of an event's time and sequence, and of fields that are not known here."""
+"""The size allowed for an event's time and sequence, and for unknown fields."""
 
 Id = TypeVar("Id", bound=str)
 M = TypeVar("M", bound=ProtoMessage)
@@ -78,7 +78,7 @@ class EventLimits(msgspec.Struct, frozen=True):
     stream_unacked_bytes_max: int = 8 * 2**20
     """Bytes of them as they were sent; a single message larger than that is read when nothing else is unanswered."""
     event_bytes_max: int | None = None
-    """Of one event as it is sent; None for what the other limits allow."""
+    """The maximal size of one event as sent; None: derived from the other limits."""
 
     @property
     def event_bytes(self) -> int:

@@ -19,7 +19,7 @@ DECODED_WHOLE_MAX: Final = 16_384
 """Bytes of a message that protobuf may decode in one go, and of a piece: they take it less than a millisecond."""
 
 EVENTS_DECODED_MAX: Final = 4_096
-"""The same of events, for each of which more is done than that: five hundred short answers to surveys, some 3 ms."""
+"""Bytes of events decoded in one call, fewer as events take longer: 500 short survey answers, some 3 ms."""
 
 ACCOUNT_FIELD: Final = 1
 """`account_id` of every request that has one; a test holds it against the contract."""
