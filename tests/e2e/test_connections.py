@@ -11,13 +11,13 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
+from support.http2 import RawClient, raw
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.process.descriptors import KEPT_BACK, connections_for
 from telwerkd.transport.grpc.gate import Refusals
 from telwerkd.transport.grpc.peers import host_of
 from telwerkd.transport.security.keys_file import Role, create
 from tests.conftest import CALL_SECONDS, connected, eventually, serving, started, wired
-from tests.http2 import RawClient, raw
 
 CHECK, INGEST, STREAM = (
     "/grpc.health.v1.Health/Check",

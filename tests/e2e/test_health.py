@@ -8,11 +8,11 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
+from support.http2 import raw
 from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 from telwerkd.transport.services.health import Health
 from tests.conftest import CALL_SECONDS, Server, connected, eventually, started
-from tests.http2 import raw
 
 WATCH, LIST = "/grpc.health.v1.Health/Watch", "/grpc.health.v1.Health/List"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

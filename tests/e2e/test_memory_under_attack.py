@@ -9,10 +9,10 @@ import psutil
 from grpc_health.v1 import health_pb2
 from h2.exceptions import ProtocolError
 
+from support.http2 import raw
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from tests.conftest import ALL_TIME, CALL_SECONDS, connected, serving
 from tests.effort import rounds
-from tests.http2 import raw
 
 SECONDS = rounds(6)
 MEMORY = 64 * 2**20

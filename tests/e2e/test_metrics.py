@@ -16,12 +16,12 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2
 
+from support.http2 import raw
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.metrics.catalogue import CATALOGUE, NAMES, Kind
 from telwerkd.server.telemetry.metrics import Metrics
 from tests.conftest import ALL_TIME, Server, compacted, eventually, locked, wired, writer_of
 from tests.e2e.test_watch import hourly
-from tests.http2 import raw
 from tests.scraping import measured, moved, scraped
 
 SCORE, FEEDBACK = "satisfaction_score", "feedback_count"

@@ -15,6 +15,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
+from support.http2 import RawClient, raw
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.ingest.waiting_room import WaitingRoom
@@ -23,7 +24,6 @@ from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED
 from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired, writer_of
-from tests.http2 import RawClient, raw
 
 ENDED_SECONDS = 60.0
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from grpc_health.v1 import health_pb2
 
+from support.http2 import raw
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from tests.conftest import ALL_TIME, CALL_SECONDS, eventually, started
-from tests.http2 import raw
 
 TOTALS = kpi.QueryTotalsRequest(account_id="a", kpi_ids=["feedback_count"], range=ALL_TIME).SerializeToString()
 EMPTY = ingestion.StreamEventsRequest(account_id="a").SerializeToString()

@@ -1,8 +1,9 @@
 """A client that speaks HTTP/2 by hand, to do what no client of gRPC does: not reading, stopping halfway."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -22,6 +23,11 @@ def framed(message: bytes, *, gzipped: bool = False) -> bytes:
     return bytes([gzipped]) + len(message).to_bytes(4) + message
 
 
+def _text(event: ResponseReceived | TrailersReceived) -> dict[Any, Any]:
+    """Its headers, which are text by `header_encoding`, though h2 declares bytes."""
+    return dict(event.headers or [])
+
+
 class RawClient:
     """One connection. `reading` False is a window of 0: the server may send headers, and not one byte of a message."""
 
@@ -39,7 +45,14 @@ class RawClient:
         self._listening = asyncio.create_task(self._listen())
 
     def call(
-        self, method: str, message: bytes | None, *, ends: bool = True, gzipped: bool = False, timeout: str = "1H"
+        self,
+        method: str,
+        message: bytes | None,
+        *,
+        ends: bool = True,
+        gzipped: bool = False,
+        timeout: str = "1H",
+        metadata: Iterable[tuple[str, str]] = (),
     ) -> int:
         """Begins a call; without a message its request never comes. Gives the number of its stream.
 
@@ -55,6 +68,7 @@ class RawClient:
             ("content-type", "application/grpc"),
             ("grpc-encoding", "gzip" if gzipped else "identity"),
             ("grpc-timeout", timeout),
+            *metadata,
         ]
         self._h2.send_headers(stream, headers, end_stream=ends and message is None)
         if message is not None:
@@ -76,7 +90,7 @@ class RawClient:
             if getattr(event, "stream_id", None) != stream:
                 continue
             if isinstance(event, ResponseReceived | TrailersReceived):
-                headers = dict(event.headers or [])
+                headers = _text(event)
                 self.text = headers.get("grpc-message", self.text)
                 found = headers.get("grpc-status")
                 status = status if found is None else int(found)
@@ -89,7 +103,7 @@ class RawClient:
         while left:
             event = await self._next()
             if isinstance(event, TrailersReceived | ResponseReceived):
-                status = dict(event.headers or []).get("grpc-status")
+                status = _text(event).get("grpc-status")
                 if status is not None:
                     found[event.stream_id] = int(status)
             if isinstance(event, StreamEnded | StreamReset):
