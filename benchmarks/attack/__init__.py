@@ -3,11 +3,12 @@
 The victim has an account of its own and makes single events, questions and probes at an even pace: first alone, then
 beside the attack. Its p99 may be three times what it was alone, and 100 ms more.
 
-The server listens on all addresses of the machine. The attacker reaches it by IPv4 and the victim by IPv6, so that a
-bound of one address does not meet both.
+The server's gRPC port is on all addresses of the machine. The attacker reaches it, or the HTTP port, by IPv4 and the
+victim by IPv6, so that a bound of one address does not meet both.
 """
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import Any
 import psutil
 
 from benchmarks.attack import attackers, victim
+from benchmarks.attack.attacker import ACCOUNT, Ports
 from benchmarks.client import client
 from benchmarks.machine import described
 from benchmarks.results import figure
@@ -68,10 +70,10 @@ class Result:
 class Target:
     """A server with a meter on its loop, and a key each for the attacker and the victim."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, keys: dict[str, str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, http: str, keys: dict[str, str]) -> None:
         self._process = process
         self._psutil = psutil.Process(process.pid)
-        self.attacked = f"{_ATTACKER_HOST}:{port}"
+        self.attacked = Ports(f"{_ATTACKER_HOST}:{port}", http)
         self.address = f"{_VICTIM_HOST}:{port}"
         self.keys = keys
 
@@ -95,7 +97,7 @@ def target(*flags: str) -> Iterator[Target]:
     """A server on a new SQLite file, whose keys grant the attacker and the victim an account each."""
     with TemporaryDirectory(prefix="telwerk-attack-") as folder:
         path = Path(folder)
-        keys = {name: _key(path / "keys.toml", name) for name in (attackers.ACCOUNT, victim.ACCOUNT)}
+        keys = {name: _key(path / "keys.toml", name) for name in (ACCOUNT, victim.ACCOUNT)}
         command = [
             sys.executable,
             "-m",
@@ -104,19 +106,24 @@ def target(*flags: str) -> Iterator[Target]:
             "--listen",
             "[::]:0",
             "--http-listen",
-            "",
+            f"{_ATTACKER_HOST}:0",
         ]
         command += ["--insecure-plaintext"]
         command += ["--database", str(path / "telwerk.db"), "--keys-file", str(path / "keys.toml"), *flags]
+        # Of which it would tell another line.
+        without_page = {**os.environ, "TELWERK_HTTP_PAGE": "false"}
         with (path / "log").open("w") as log:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=without_page
+            )
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline()
                 if not line.startswith("Telwerk listens on "):
                     process.wait(_STOP_SECONDS)
                     raise RuntimeError(f"the server did not start: {line}{(path / 'log').read_text()}")
-                yield Target(process, int(line.rpartition(":")[2]), keys)
+                http = process.stdout.readline().split()[-1]
+                yield Target(process, int(line.rpartition(":")[2]), http, keys)
             finally:
                 process.terminate()
                 try:
@@ -149,7 +156,7 @@ def attack(names: Sequence[str], seconds: float) -> str:
 def _one(name: str, seconds: float) -> Result:
     tried = attackers.ATTACKS[name]
     with target() as server, client() as hostile, client() as harmless:
-        attacker_key, victim_key = server.keys[attackers.ACCOUNT], server.keys[victim.ACCOUNT]
+        attacker_key, victim_key = server.keys[ACCOUNT], server.keys[victim.ACCOUNT]
         hostile.run(attackers.prepare, name, server.attacked, attacker_key)
         harmless.run(victim.measure, server.address, victim_key, 3.0)  # warms both up
         idle = harmless.run(victim.measure, server.address, victim_key, seconds)

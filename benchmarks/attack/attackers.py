@@ -1,151 +1,59 @@
-"""What an attacker does: each attack has what it needs stored beforehand, and a way to go on until it is told to stop.
-
-An attacker has no key, or the key of one account. It runs in a process of its own and waits for no answer longer than
-it likes. What it is refused is what it hoped to prevent, so errors are counted and never raised.
-"""
+"""What an attacker does: each attack has what is stored beforehand, and a way to go on until it is told to stop."""
 
 import asyncio
 import time
 import uuid
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
+from benchmarks.attack import http_attackers as http, unread_attackers as unread
+from benchmarks.attack.attacker import (
+    ACCOUNT,
+    BATCH,
+    EXPLAIN,
+    HEALTH,
+    INGEST,
+    SECONDS_MAX,
+    SERIES,
+    STREAM,
+    TOTALS,
+    WATCH,
+    Act,
+    Attack,
+    Attacker,
+    Ports,
+)
 from benchmarks.attack.largest_requests import largest_requests
+from benchmarks.attack.requests import batch_of, event_of, message, quarter_hours, survey
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.server.settings.settings import Settings
 
-ACCOUNT = "attacker"
-INGEST, STREAM, HEALTH, SERIES, TOTALS, BATCH, WATCH, EXPLAIN = (
-    "/telwerk.v1.IngestionService/IngestEvents",
-    "/telwerk.v1.IngestionService/StreamEvents",
-    "/grpc.health.v1.Health/Check",
-    "/telwerk.v1.KpiService/QueryTimeSeries",
-    "/telwerk.v1.KpiService/QueryTotals",
-    "/telwerk.v1.KpiService/BatchQuery",
-    "/telwerk.v1.KpiService/WatchTimeSeries",
-    "/telwerk.v1.KpiService/ExplainCount",
-)
-_SECONDS_MAX = 60.0
 _TRIES = 100
 _MESSAGE_BYTES = 15 * 2**20
 _EMPTY_EVENTS = b"\x12\x00" * (_MESSAGE_BYTES // 2)
-_OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-)
 
 
-class Attacker:
-    """One that goes on until `end`, with whatever key it has."""
-
-    def __init__(self, address: str, key: str, end: float) -> None:
-        self.address = address
-        self.end = end
-        self.metadata = (("authorization", f"Bearer {key}"),)
-        self.met = Counter[str]()
-        self._channels: list[grpc.aio.Channel] = []
-
-    def channel(self) -> grpc.aio.Channel:
-        """A connection of its own."""
-        channel = grpc.aio.insecure_channel(self.address, _OPTIONS)
-        self._channels.append(channel)
-        return channel
-
-    async def close(self) -> None:
-        """Closes its connections."""
-        await asyncio.gather(*(channel.close() for channel in self._channels), return_exceptions=True)
-
-    async def call(
-        self, channel: grpc.aio.Channel, method: str, request: bytes, *, with_key: bool = True, **more: Any
-    ) -> bytes | None:
-        """One call; what came of it is counted."""
-        unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
-        metadata = self.metadata if with_key else None
-        try:
-            reply = await unary(request, metadata=metadata, timeout=_SECONDS_MAX, **more)
-        except grpc.aio.AioRpcError as error:
-            self.met[f"{error.code().name}: {(error.details() or '')[:90]}"] += 1
-            return None
-        self.met["answered"] += 1
-        return reply
-
-    async def again_and_again(self, callers: int, one: Callable[[grpc.aio.Channel, int], Awaitable[Any]]) -> None:
-        """So many callers, each on a connection of its own, until the end."""
-
-        async def caller(number: int) -> None:
-            channel = self.channel()
-            while time.perf_counter() < self.end:
-                await one(channel, number)
-                number += callers
-                await asyncio.sleep(0)
-
-        await asyncio.gather(*(caller(number) for number in range(callers)))
-
-
-Act: TypeAlias = Callable[[Attacker], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Attack:
-    """What is done, under the name of the point that it tries."""
-
-    id: str
-    what: str
-    act: Act
-    prepare: Act | None = None
-
-
-def run(name: str, address: str, key: str, seconds: float) -> dict[str, int]:
+def run(name: str, ports: Ports, key: str, seconds: float) -> dict[str, int]:
     """Carries an attack out; what it was met with. For a process of its own."""
-    return asyncio.run(_carried_out(ATTACKS[name].act, address, key, seconds))
+    return asyncio.run(_carried_out(ATTACKS[name].act, ports, key, seconds))
 
 
-def prepare(name: str, address: str, key: str) -> dict[str, int]:
+def prepare(name: str, ports: Ports, key: str) -> dict[str, int]:
     """Stores what an attack needs; what that was met with."""
     act = ATTACKS[name].prepare
-    return asyncio.run(_carried_out(act, address, key, 300.0)) if act else {}
+    return asyncio.run(_carried_out(act, ports, key, 300.0)) if act else {}
 
 
-async def _carried_out(act: Act, address: str, key: str, seconds: float) -> dict[str, int]:
-    attacker = Attacker(address, key, time.perf_counter() + seconds)
+async def _carried_out(act: Act, ports: Ports, key: str, seconds: float) -> dict[str, int]:
+    attacker = Attacker(ports, key, time.perf_counter() + seconds)
     acting = asyncio.ensure_future(act(attacker))
     await asyncio.wait({acting}, timeout=seconds + 5)
     acting.cancel()
     await asyncio.wait({acting}, timeout=10)
     await attacker.close()
     return dict(attacker.met.most_common(6))
-
-
-# --- events ----------------------------------------------------------------------------------------------------------
-
-
-def _event(conversation: str, **kind: Any) -> pb.Event:
-    event = pb.Event(event_id=uuid.uuid4().hex, conversation_id=conversation, widget_id="web", **kind)
-    event.occur_time.GetCurrentTime()
-    return event
-
-
-def _message(conversation: str, *, late_seconds: int = 0) -> pb.Event:
-    event = _event(conversation, message_sent=pb.MessageSent(sender=pb.SENDER_CONTACT))
-    event.occur_time.seconds -= late_seconds
-    return event
-
-
-def _batch(events: Iterable[pb.Event], account: str = ACCOUNT) -> bytes:
-    return ingestion.IngestEventsRequest(account_id=account, events=events).SerializeToString()
-
-
-def _survey(answers: int, *, kind: str = "post_chat_survey_answered", questions: int = 100) -> pb.Event:
-    event = _event(uuid.uuid4().hex)
-    for place in range(answers):
-        getattr(event, kind).answers.add(question_id=f"q{place % questions}", option_id=f"o{place % 7}")
-    return event
 
 
 async def _store(attacker: Attacker, events: Iterator[pb.Event], size: int = 2_000) -> None:
@@ -162,7 +70,7 @@ async def _store(attacker: Attacker, events: Iterator[pb.Event], size: int = 2_0
 
 async def _until_taken(attacker: Attacker, channel: grpc.aio.Channel, batch: list[pb.Event]) -> None:
     for _ in range(_TRIES):
-        if await attacker.call(channel, INGEST, _batch(batch)) is not None:
+        if await attacker.call(channel, INGEST, batch_of(batch)) is not None:
             return
         await asyncio.sleep(0.2)
 
@@ -179,7 +87,7 @@ async def _long_health_names(attacker: Attacker) -> None:
 
 async def _failing_calls(attacker: Attacker) -> None:
     wrong = [
-        _batch([_message("x" * 200)] * 4_000 + [pb.Event(event_id="y" * 2**20)] * 8),
+        batch_of([message("x" * 200)] * 4_000 + [pb.Event(event_id="y" * 2**20)] * 8),
         kpi.QueryTotalsRequest(account_id=ACCOUNT, kpi_ids=["x" * 2**20] * 12).SerializeToString(),
         b"\xff" * _MESSAGE_BYTES,
     ]
@@ -195,20 +103,23 @@ async def _empty_events(attacker: Attacker) -> None:
 
 
 async def _foreign_account(attacker: Attacker) -> None:
-    request = _batch([], "victim") + _EMPTY_EVENTS
+    request = batch_of([], "victim") + _EMPTY_EVENTS
     await attacker.again_and_again(4, lambda channel, _: attacker.call(channel, INGEST, request))
 
 
 async def _heavy_stream(attacker: Attacker) -> None:
-    request = _batch(_survey(100) for _ in range(4_000))
+    request = batch_of(survey(100) for _ in range(4_000))
+    await _stream(attacker, lambda: request)
 
+
+async def _stream(attacker: Attacker, make: Callable[[], bytes]) -> None:
     async def requests() -> AsyncIterator[bytes]:
         while time.perf_counter() < attacker.end:
-            yield request
+            yield make()
 
     stream: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = attacker.channel().stream_stream(STREAM)
     try:
-        async for _ in stream(requests(), metadata=attacker.metadata, timeout=_SECONDS_MAX):
+        async for _ in stream(requests(), metadata=attacker.metadata, timeout=SECONDS_MAX):
             attacker.met["answered"] += 1
     except grpc.aio.AioRpcError as error:
         attacker.met[f"{error.code().name}: {(error.details() or '')[:90]}"] += 1
@@ -216,12 +127,12 @@ async def _heavy_stream(attacker: Attacker) -> None:
 
 async def _watches(attacker: Attacker) -> None:
     """As many watches of an empty account as are to be had, with a commit now and then."""
-    asked = kpi.WatchTimeSeriesRequest(account_id=ACCOUNT, query=_quarter_hours(days=300))
+    asked = kpi.WatchTimeSeriesRequest(account_id=ACCOUNT, query=quarter_hours(days=300))
 
     async def watch(channel: grpc.aio.Channel) -> None:
         streamed: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(WATCH)
         try:
-            async for _ in streamed(asked.SerializeToString(), metadata=attacker.metadata, timeout=_SECONDS_MAX):
+            async for _ in streamed(asked.SerializeToString(), metadata=attacker.metadata, timeout=SECONDS_MAX):
                 attacker.met["updates"] += 1
         except grpc.aio.AioRpcError as error:
             attacker.met[f"{error.code().name}: {(error.details() or '')[:90]}"] += 1
@@ -229,25 +140,32 @@ async def _watches(attacker: Attacker) -> None:
     channels = [attacker.channel() for _ in range(4)]
     watching = [asyncio.create_task(watch(channels[n % 4])) for n in range(1_000)]
     while time.perf_counter() < attacker.end:
-        await attacker.call(channels[0], INGEST, _batch([_message(uuid.uuid4().hex)]))
+        await attacker.call(channels[0], INGEST, batch_of([message(uuid.uuid4().hex)]))
         await asyncio.sleep(0.5)
     for task in watching:
         task.cancel()
 
 
-# --- A.3, A.6: the writer --------------------------------------------------------------------------------------------
+# --- A.3, A.6, A.7: the writer ---------------------------------------------------------------------------------------
 
 
 async def _mountains(attacker: Attacker) -> None:
     async def one(channel: grpc.aio.Channel, _: int) -> None:
-        await attacker.call(channel, INGEST, _batch(_message(f"m{n % 500}") for n in range(5_000)))
+        await attacker.call(channel, INGEST, batch_of(message(f"m{n % 500}") for n in range(5_000)))
 
     await attacker.again_and_again(16, one)
 
 
+async def _streams_of_mountains(attacker: Attacker) -> None:
+    def request() -> bytes:
+        return batch_of(message(f"m{n % 500}") for n in range(5_000))
+
+    await asyncio.gather(*(_stream(attacker, request) for _ in range(16)))
+
+
 async def _surveys(attacker: Attacker) -> None:
     async def one(channel: grpc.aio.Channel, _: int) -> None:
-        await attacker.call(channel, INGEST, _batch(_survey(100) for _ in range(5_000)))
+        await attacker.call(channel, INGEST, batch_of(survey(100) for _ in range(5_000)))
 
     await attacker.again_and_again(2, one)
 
@@ -257,17 +175,17 @@ _LONG_EVENTS = Settings.model_fields["conversation_events_max"].default - 500
 
 
 async def _long_conversation(attacker: Attacker) -> None:
-    await _store(attacker, (_message("long", late_seconds=n % 3_600) for n in range(_LONG_EVENTS)), 1_000)
+    await _store(attacker, (message("long", late_seconds=n % 3_600) for n in range(_LONG_EVENTS)), 1_000)
 
 
 async def _late_events(attacker: Attacker) -> None:
     await attacker.again_and_again(
-        4, lambda channel, n: attacker.call(channel, INGEST, _batch([_message("long", late_seconds=4_000 + n)]))
+        4, lambda channel, n: attacker.call(channel, INGEST, batch_of([message("long", late_seconds=4_000 + n)]))
     )
 
 
 def _held(number: int) -> pb.Event:
-    event = _survey(100, kind="pre_chat_survey_completed")
+    event = survey(100, kind="pre_chat_survey_completed")
     event.conversation_id, event.sequence = "held", number
     return event
 
@@ -277,12 +195,12 @@ async def _many_held(attacker: Attacker) -> None:
 
 
 async def _more_held(attacker: Attacker) -> None:
-    await attacker.again_and_again(4, lambda channel, n: attacker.call(channel, INGEST, _batch([_held(4_000 + n)])))
+    await attacker.again_and_again(4, lambda channel, n: attacker.call(channel, INGEST, batch_of([_held(4_000 + n)])))
 
 
 def _retraction(number: int) -> pb.Event:
     retracted = pb.EventRetracted(retracted_event_id=f"{number:0120}")
-    return _event("awaited", event_retracted=retracted)
+    return event_of("awaited", event_retracted=retracted)
 
 
 async def _many_awaited(attacker: Attacker) -> None:
@@ -291,7 +209,7 @@ async def _many_awaited(attacker: Attacker) -> None:
 
 async def _more_awaited(attacker: Attacker) -> None:
     await attacker.again_and_again(
-        4, lambda channel, n: attacker.call(channel, INGEST, _batch([_retraction(60_000 + n)]))
+        4, lambda channel, n: attacker.call(channel, INGEST, batch_of([_retraction(60_000 + n)]))
     )
 
 
@@ -301,10 +219,10 @@ async def _limits_at_one_instant(attacker: Attacker) -> None:
 
     def events() -> Iterator[pb.Event]:
         for n in range(25_000):
-            live = _event(f"tie-{due}-{n}", went_live=pb.WentLive())
+            live = event_of(f"tie-{due}-{n}", went_live=pb.WentLive())
             live.occur_time.FromSeconds(due - 3_600)
             live.went_live.live_limit.seconds = 3_600
-            wrote = _message(live.conversation_id)
+            wrote = message(live.conversation_id)
             wrote.occur_time.FromSeconds(due - 3_600)
             yield live
             yield wrote
@@ -315,7 +233,7 @@ async def _limits_at_one_instant(attacker: Attacker) -> None:
 
 def _spread(number: int) -> pb.Event:
     """An event whose five facts lie in rows of their own."""
-    event = _event(f"s{number}")
+    event = event_of(f"s{number}")
     event.occur_time.seconds -= 86_400 * (number % 700)
     for place in range(50):
         event.post_chat_survey_answered.answers.add(question_id=f"q{place}", option_id=f"o{number % 90}")
@@ -327,39 +245,31 @@ async def _counter_rows(attacker: Attacker) -> None:
     numbers = iter(range(10**9))
 
     async def one(channel: grpc.aio.Channel, _: int) -> None:
-        await attacker.call(channel, INGEST, _batch(_spread(next(numbers)) for _ in range(500)))
+        await attacker.call(channel, INGEST, batch_of(_spread(next(numbers)) for _ in range(500)))
 
     await attacker.again_and_again(2, one)
 
 
+async def _ever_new_names(attacker: Attacker) -> None:
+    numbers = iter(range(10**9))
+
+    def named() -> pb.Event:
+        event = message(uuid.uuid4().hex)
+        event.widget_id = f"widget-{next(numbers)}"
+        return event
+
+    async def one(channel: grpc.aio.Channel, _: int) -> None:
+        await attacker.call(channel, INGEST, batch_of(named() for _ in range(1_000)))
+
+    await attacker.again_and_again(4, one)
+
+
 # --- A.4, A.8: questions ---------------------------------------------------------------------------------------------
-
-_NINE = (
-    "satisfaction_score",
-    "feedback_count",
-    "unanswered_live_conversations",
-    "unanswered_ended_conversations",
-    "offline_assignments",
-    "goals_reached",
-    "conversation_topics",
-    "pre_chat_survey_results",
-    "post_chat_survey_results",
-)
-
-
-def _quarter_hours(*, days: int = 365, moved: int = 0) -> kpi.QueryTimeSeriesRequest:
-    request = kpi.QueryTimeSeriesRequest(
-        account_id=ACCOUNT, kpi_ids=_NINE, granularity=kpi.GRANULARITY_QUARTER_HOUR, time_zone="Europe/Berlin"
-    )
-    end = 1_792_591_200 - 900 * moved
-    request.range.instants.start_time.seconds, request.range.instants.end_time.seconds = end - 86_400 * days, end
-    request.compare_to.previous_period = True
-    return request
 
 
 async def _empty_years(attacker: Attacker) -> None:
     await attacker.again_and_again(
-        2, lambda channel, n: attacker.call(channel, SERIES, _quarter_hours(moved=n).SerializeToString())
+        2, lambda channel, n: attacker.call(channel, SERIES, quarter_hours(moved=n).SerializeToString())
     )
 
 
@@ -386,7 +296,7 @@ async def _large_batch_query(attacker: Attacker) -> None:
 
 
 def _of_group(number: int) -> pb.Event:
-    event = _event(f"g{number}", conversation_ended=pb.ConversationEnded())
+    event = event_of(f"g{number}", conversation_ended=pb.ConversationEnded())
     event.sequence = 1
     return event
 
@@ -397,7 +307,7 @@ async def _many_groups(attacker: Attacker) -> None:
     def events() -> Iterator[pb.Event]:
         for n in range(100_000):
             ended = _of_group(n)
-            assigned = _event(ended.conversation_id)
+            assigned = event_of(ended.conversation_id)
             assigned.operator_assigned.operator_id = f"op{n % 5_000}"
             assigned.operator_assigned.operator_group_id = f"group{n // 5_000}"
             assigned.occur_time.CopyFrom(ended.occur_time)
@@ -459,7 +369,7 @@ async def _half_open_streams(attacker: Attacker) -> None:
     """Streams that are opened and then say nothing."""
 
     async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(_SECONDS_MAX)
+        await asyncio.sleep(SECONDS_MAX)
         yield b""
 
     async def hold(channel: grpc.aio.Channel) -> None:
@@ -477,13 +387,13 @@ async def _half_open_streams(attacker: Attacker) -> None:
 
 
 async def _refused_calls(attacker: Attacker) -> None:
-    request = _batch([_message("x")])
+    request = batch_of([message("x")])
     wrong = (("authorization", "Bearer tw_nobody_" + "x" * 40),)
 
     async def one(channel: grpc.aio.Channel, _: int) -> None:
         unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(INGEST)
         try:
-            await unary(request, metadata=wrong, timeout=_SECONDS_MAX)
+            await unary(request, metadata=wrong, timeout=SECONDS_MAX)
         except grpc.aio.AioRpcError as error:
             attacker.met[error.code().name] += 1
 
@@ -495,24 +405,34 @@ ATTACKS = {
     for attack in (
         Attack("A1", "health checks of a 15 MB name, gzip, no key", _long_health_names),
         Attack("A1k", "failing calls of 12 MB", _failing_calls),
+        Attack("A1-http", "bodies of 15 MB without a key, by HTTP", http.bodies_without_a_key),
+        Attack("A2", "8 connections of health watches with a window of 0", unread.health_watches),
+        Attack("A2w", "4 connections of watches of 28,800 points with a window of 0", unread.watches),
         Attack("A3", "16 callers of 5,000 events", _mountains),
+        Attack("A3m", "16 streams of 5,000-event messages", _streams_of_mountains),
         Attack("A3s", "5,000 surveys of 100 answers a call", _surveys),
         Attack("A4", "quarter-hours of a year, 9 KPIs, compared, of nothing", _empty_years),
         Attack("A4b", "batches of 50 queries, 10 MB", _large_batch_query),
         Attack("A4l", "each method's requests of 512 KiB, filled by each field", _every_largest_request),
         Attack("A4e", "explanations, 1,000 conversations a page", _explanations, _many_groups),
+        Attack("A4-http", "16 connections of pipelined requests without a key, by HTTP", http.pipelined_requests),
         Attack("A5", "15 MB of empty events", _empty_events),
         Attack("A5a", "15 MB for a foreign account", _foreign_account),
         Attack("A5s", "a stream of 6 MB batches", _heavy_stream),
+        Attack("A5u", "answers of megabytes that are never read", unread.answers),
         Attack("A5w", "1,000 watches of 259,200 points", _watches),
+        Attack("A5-http", "bodies of 15 MB in JSON by gzip, by HTTP", http.compressed_bodies),
+        Attack("A5u-http", "answers of megabytes that are never read, by HTTP", http.unread_answers),
         Attack("A6", "late events in a conversation as long as may be", _late_events, _long_conversation),
         Attack("A6h", "events on 3,800 held surveys", _more_held, _many_held),
         Attack("A6a", "events on 50,000 awaited ids", _more_awaited, _many_awaited),
         Attack("A6t", "25,000 limits at one instant", _limits_at_one_instant),
         Attack("A6c", "counter rows without end", _counter_rows),
+        Attack("A7", "ever new widgets, refused from the 10,000th on", _ever_new_names),
         Attack("A8", "8 callers of top 1 of 100,000 groups", _top_one, _many_groups),
         Attack("A9", "400 silent connections", _silent_connections),
         Attack("A9h", "4,000 half-open streams", _half_open_streams),
         Attack("A9r", "16 callers with a wrong key", _refused_calls),
+        Attack("A9-http", "400 bodies that come byte by byte, each in a chunk, by HTTP", http.slow_bodies),
     )
 }
