@@ -1,14 +1,20 @@
 """Connections of the HTTP port share the event loop."""
 
 import asyncio
+import gc
 import os
 import socket
+import struct
+import weakref
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
+
+import pytest
 
 from telwerkd.transport.http.connection import HttpLimits
 from telwerkd.transport.http.server import HttpServer
+from tests.conftest import eventually
 
 LIMITS = HttpLimits(
     connections_max=1_000,
@@ -47,6 +53,47 @@ class Turns:
 
     def end(self):
         self._counting.cancel()
+
+
+@pytest.mark.parametrize("end", ["closed", "reset", "cut while it waits", "cut amid its body"])
+async def test_a_connection_that_has_ended_is_freed_without_the_collector(end):
+    """Whatever it was at: with it goes what it had received."""
+    connections, waits = [], asyncio.Event()
+
+    async def app(scope, receive, send):
+        connections.append(weakref.ref(scope["state"]["connection"]))
+        while (await receive()).get("more_body"):
+            pass
+        if end == "cut while it waits":
+            with suppress(asyncio.CancelledError):
+                scope["state"]["connection"].serving(asyncio.current_task())
+                waits.set()
+                await asyncio.sleep(60)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        waits.set()
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(app) as place:
+            reader, writer = await asyncio.open_connection(*place)
+            length = 100_000 if end == "cut amid its body" else 10
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n0123456789" % length)
+            if end != "cut amid its body":
+                await waits.wait()
+            if end == "reset":
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.close()
+            del reader, writer
+
+            async def freed():
+                return bool(connections) and connections[0]() is None
+
+            await eventually(freed)
+    finally:
+        gc.enable()
 
 
 async def test_requests_that_are_sent_at_once_wait_for_the_turns_of_others():

@@ -124,11 +124,15 @@ class HttpConnection(H11Protocol):
         """Stops the timers and cancels the running task: the client has disconnected."""
         super().connection_lost(exc)
         self._head_came()
-        self._parsing.drop()
+        self._unset_keepalive_if_required()  # uvicorn leaves it where the client reset the connection
         for timer in self._timers:
             timer.cancel()
         if self._task is not None:
             self._task.cancel()
+        # Else it is in cycles with each of these, and what it holds waits for the garbage collector.
+        self._parsing.end()
+        self.app_state.clear()
+        self.scope = self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     def data_received(self, data: bytes) -> None:
         """Reads on, once this is parsed."""

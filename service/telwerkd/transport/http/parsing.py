@@ -26,6 +26,14 @@ def _cost(size: int, chunks: int) -> int:
     return 16 + chunks + size // 1_024
 
 
+def _ignore(_piece: bytes) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass
+
+
 class ParsingTurns:
     """Schedules the parsing of a server's connections: one piece per turn, round robin."""
 
@@ -102,10 +110,11 @@ class Parsing:
             self.is_waiting = True
             self._turns.enter(self)
 
-    def drop(self) -> None:
-        """Discards the bytes."""
+    def end(self) -> None:
+        """Discards the bytes, and calls nothing from now on."""
         self._received.clear()
         self._has_left = False
+        self._parse, self._go_on, self._emptied = _ignore, _nothing, _nothing
 
     def piece(self) -> int:
         """Parses a piece, and returns its cost."""
