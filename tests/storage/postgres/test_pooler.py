@@ -102,7 +102,8 @@ async def test_every_transaction_states_what_it_needs(url: str, pooled_by: Poole
                 )
             )
             assert {tuple(settings) for [(_, *settings)] in seen} == {("on", "10s", "30s", "off")}
-            assert otherwise & {session for [(session, *_)] in seen}
+        # In the first round a session goes with each statement that it does not know; then none is prepared any more.
+        assert otherwise & {session for [(session, *_)] in seen}
 
 
 async def _leave_otherwise(through: str) -> set[int]:

@@ -437,3 +437,22 @@ async def test_a_connection_that_ends_as_it_is_made_is_made_anew(
     assert await store.accounts() == []
     assert await store.write([(ACME, Do(bumped))]) == [1]
     assert ended == 2
+
+
+async def test_a_connection_that_the_driver_takes_to_be_busy_is_made_anew(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg finds a connection that breaks as it is set up in the middle of another operation, and not closed."""
+    connect, busy = asyncpg.connect, list[asyncio.Task[Any]]()
+
+    async def being_busy(*arguments: Any, **options: Any) -> Any:
+        connection = await connect(*arguments, **options)
+        if len(busy) < 2:
+            busy.append(asyncio.create_task(connection.execute("SELECT pg_sleep(60)")))
+            await asyncio.sleep(0)
+        return connection
+
+    monkeypatch.setattr(asyncpg, "connect", being_busy)
+    assert await store.write([(ACME, Do(bumped))]) == [1]
+    assert len(busy) == 2
+    await asyncio.gather(*busy, return_exceptions=True)

@@ -59,7 +59,7 @@ _LATER_CLASSES = (
 
 def retry_decision(error: Exception) -> RetryDecision:
     """Returns whether a transaction that failed with `error` before its commit was sent is retried."""
-    if _lost(error):
+    if _lost(error) or lost_its_connection(error):
         return RetryDecision.AGAIN
     state = sqlstate(error)
     if state is not None:
@@ -68,7 +68,7 @@ def retry_decision(error: Exception) -> RetryDecision:
         return RetryDecision.LATER if state in _LATER or state.startswith(_LATER_CLASSES) else RetryDecision.DEFECT
     if isinstance(error, asyncpg.InterfaceError):
         return RetryDecision.DEFECT  # of the connection's settings: it was never made
-    if isinstance(error, TimeoutError | OSError | sa.exc.TimeoutError | asyncpg.InternalClientError):
+    if isinstance(error, TimeoutError | OSError | sa.exc.TimeoutError):
         return RetryDecision.LATER
     return RetryDecision.DEFECT
 
@@ -82,6 +82,17 @@ def sqlstate(error: Exception) -> str | None:
 def aborted_for_sure(error: Exception) -> bool:
     """Whether a commit that failed so has certainly not happened."""
     return sqlstate(error) in {"40001", "40P01"}
+
+
+def lost_its_connection(error: Exception) -> bool:
+    """Whether the driver is out of step with its connection, as where that breaks while it is set up or rolled back.
+
+    It then takes the connection to be in the middle of another operation, and not to be closed.
+    """
+    of_driver = _cause(error).__cause__ if isinstance(error, sa.exc.DBAPIError) else error
+    return isinstance(of_driver, asyncpg.InternalClientError) or (
+        isinstance(of_driver, asyncpg.InterfaceError) and "another operation is in progress" in str(of_driver)
+    )
 
 
 def is_standby(error: Exception) -> bool:

@@ -36,6 +36,7 @@ from telwerkd.storage.postgres.errors import (
     RetryDecision,
     aborted_for_sure,
     is_standby,
+    lost_its_connection,
     lost_its_statements,
     one_line,
     retry_decision,
@@ -291,7 +292,7 @@ async def _transaction(connection: AsyncConnection, work: Callable[[AsyncConnect
         try:
             result = await work(connection)
         except DATABASE_ERRORS as error:
-            if is_standby(error) or lost_its_statements(error):
+            if is_standby(error) or lost_its_statements(error) or lost_its_connection(error):
                 # Another connection may lead to the new primary; or prepares nothing.
                 await connection.invalidate(error)
             raise
