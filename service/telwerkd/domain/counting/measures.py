@@ -45,6 +45,11 @@ _OF_HELD_BACK = frozenset(HELD_BACK.values())
 _OF_SERVICE_TIME = frozenset(SERVICE_TIME.values())
 
 
+def is_measure(number: object) -> bool:
+    """Whether a stored number is that of a measure."""
+    return number in _KPIS
+
+
 def measure_from(number: int) -> Measure:
     """Returns the measure that a stored number is.
 

@@ -127,7 +127,7 @@ class SettingsFields(BaseModel):
         10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
     )
     worker_stall_seconds: float = Field(
-        30.0, gt=0, description="A worker that replies to nothing for so long is killed, and another started."
+        30.0, ge=1, description="A worker that replies to nothing for so long is killed, and another started."
     )
 
     batch_events_max: int = Field(_EVENTS.batch_events_max, gt=0, description="Events in one IngestEvents call.")

@@ -101,7 +101,11 @@ class FigureConnection:
                     asked.set_result(None)
 
     async def _reply(self, number: int) -> None:
-        reading = await self._give()
+        try:
+            reading = await self._give()
+        except Exception:
+            log.exception("a process could not give its figures: a defect")
+            reading = {}  # a process that replies to nothing counts as stalled
         if self._writer is not None:
             _send(self._writer, _Message(number, reading))
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telwerkd.application.ports import OpenTimers
-from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.counting.measures import Measure, is_measure
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts, conversations, deltas
 
@@ -68,10 +68,11 @@ class AcrossAccounts:
         return OpenTimers(*row)
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Returns every measure that has delta entries, with their number."""
+        """Returns every measure that has delta entries, with their number; rows of no measure are left out."""
         c = deltas.c
         query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-        return [(AccountId(account), measure, size) for account, measure, size in await self._rows(query)]
+        rows = await self._rows(query)
+        return [(AccountId(account), measure, size) for account, measure, size in rows if is_measure(measure)]
 
     async def ping(self) -> None:
         """Returns if the tables can be read."""

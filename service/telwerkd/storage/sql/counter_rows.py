@@ -11,7 +11,7 @@ from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.account_part import AccountPart, Statement, whole_cells
+from telwerkd.storage.sql.account_part import AccountPart, Statement, check_types, whole_cells
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 _DELTA_COLUMNS = ("measure", "version", "size", "leaves")
@@ -39,9 +39,16 @@ class CounterRows(AccountPart):
         self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
 
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
-        """Returns version and number of entries of the oldest delta rows of a measure."""
-        rows = _SIZES.on(self._connection, account=self._account, measure=measure, rows_max=rows_max)
-        return [(version, size) for version, size in rows]
+        """Returns version and number of entries of the oldest delta rows of a measure.
+
+        Raises:
+            DamagedRowError: one of them is no number.
+        """
+        sizes: list[tuple[int, int]] = []
+        for version, size in _SIZES.on(self._connection, account=self._account, measure=measure, rows_max=rows_max):
+            check_types(deltas.name, (measure, version), (version, size), (int, int))
+            sizes.append((version, size))
+        return sizes
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """Returns the delta entries of a measure that are filed under versions up to this one."""
