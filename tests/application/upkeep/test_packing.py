@@ -68,15 +68,14 @@ async def test_an_account_is_compacted_in_steps_and_no_other(store: NotingStore)
     assert await entries_of(store, OTHER) == waiting
 
 
+_OF_ONE_ROW = " WHERE account_id = 'acme' AND measure = 1 AND version = 3"
+
+
 @pytest.mark.parametrize("damage", ["size = 'x'", "version = 'v'", "measure = 9999", "leaves = x''"])
-async def test_rows_that_are_damaged_stay_for_the_audit_to_name(
-    store: NotingStore, tmp_path: Path, damage: str
-) -> None:
+async def test_damaged_rows_stay_for_the_audit_to_name(store: NotingStore, tmp_path: Path, damage: str) -> None:
     """A recount passes over them, and what is not damaged is compacted."""
     with sqlite3.connect(tmp_path / "telwerk.db") as connection:
-        connection.execute(f"UPDATE deltas SET {damage} WHERE account_id = 'acme' AND measure = 1 AND version = 3")
-        rows = connection.execute("SELECT count(*) FROM deltas WHERE account_id = 'acme' AND measure <> 1").fetchone()
-    assert rows > (0,)
+        assert connection.execute("UPDATE deltas SET " + damage + _OF_ONE_ROW).rowcount == 1
     await recount(store, ACME, lambda _done, _total: None, "ten")
     await compact_account(store, ACME)
     with sqlite3.connect(tmp_path / "telwerk.db") as connection:
