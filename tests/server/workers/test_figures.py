@@ -76,6 +76,20 @@ async def test_a_worker_that_cannot_ask_the_others_gives_nothing():
             await worker.read()
 
 
+async def test_a_worker_whose_figures_fail_replies_and_what_it_counted_stays_in_the_sum():
+    """It is not taken for stalled, and no count becomes smaller."""
+    given = [reading(1)]
+    async with AsyncExitStack() as stack:
+        workers = Workers(stack)
+        failing = FiguresOfAll(await workers.figures.connect(0), given.pop)  # the second time there is none
+        await failing.open()
+        stack.push_async_callback(failing.close)
+        other = await workers.start(1, 2)
+        assert (await other.read())[EVENTS] == {("accepted", ""): 3}
+        assert (await other.read())[EVENTS] == {("accepted", ""): 3}
+        assert not await workers.figures.is_stalled(0, 60)
+
+
 async def test_processes_of_workers_give_the_sum_of_their_calls(postgres):
     """As `--workers` starts them, on one port."""
     with fresh_database(postgres) as url:

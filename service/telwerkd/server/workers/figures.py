@@ -29,7 +29,7 @@ _RESTARTS: Final = "telwerk_worker_restarts_total"
 class _Message(NamedTuple):
     number: int
     reading: Reading | None
-    """None: it is a question; else the reply to the one with this number."""
+    """None: it is a question; else the reply to the one with this number, empty if there are no figures to give."""
 
 
 class FigureConnection:
@@ -135,7 +135,7 @@ class FiguresOfAll:
             UnavailableError: they did not come in time. Its own alone would look as if all had begun anew.
         """
         reading = await self._line.ask(_SUM_SECONDS)
-        if reading is None:
+        if not reading:
             raise UnavailableError(
                 Reason.OVERLOADED, f"the figures of all workers did not come within {_SUM_SECONDS:g} s", _SUM_SECONDS
             )
@@ -195,7 +195,7 @@ class WorkersFigures:
         for (index, line), reading in zip(lines.items(), given, strict=True):
             if self._lines.get(index) is not line:
                 continue  # it has ended meanwhile, and what it gave before is among those that are gone
-            if reading is not None:
+            if reading:
                 self._last[index] = accumulated(reading)
-            readings.append(self._last.get(index, {}) if reading is None else reading)
+            readings.append(reading or self._last.get(index, {}))
         return merged(readings)
