@@ -9,13 +9,13 @@ from telwerkd.application.sharing.long_work import rest_after
 from telwerkd.domain.counting.merging import CounterError
 from telwerkd.domain.ids import AccountId
 
-ENTRIES_AT_ONCE: Final = 5_000
+_ENTRIES_AT_ONCE: Final = 5_000
 """Delta entries that one transaction reads, about."""
 _CHUNKS_AT_ONCE: Final = 1_000
 """Chunks that it reads and writes, about."""
 
 
-async def compact_account(store: Store, account: AccountId, entries_max: int = ENTRIES_AT_ONCE) -> None:
+async def compact_account(store: Store, account: AccountId, entries_max: int = _ENTRIES_AT_ONCE) -> None:
     """Moves the delta entries that an account has by now into its chunks, in transactions of bounded size.
 
     Those of a measure that cannot be read, or contradict its chunks, stay.
