@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from telwerkd.application.clock import Clock
-from telwerkd.cli.shared import Config, Database, help_of, loaded, run
+from telwerkd.cli.shared import Config, Database, errors_reported, help_of, loaded
 from telwerkd.process import held_signals
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
@@ -28,6 +28,7 @@ from telwerkd.server.telemetry import log_limit
 from telwerkd.server.wiring import running
 from telwerkd.server.workers import processes
 from telwerkd.storage.schema.versions import head
+from telwerkd.transport.grpc.event_loop import GrpcEventLoop
 
 log = logging.getLogger("telwerkd.cli")
 
@@ -67,7 +68,8 @@ def serve(
     warn_of_no_page(settings)
     raise_limit()
     tune_heap()
-    run(_serve(settings, Reloading(Source(config, flags), settings)))
+    with errors_reported(), asyncio.Runner(loop_factory=GrpcEventLoop) as runner:
+        runner.run(_serve(settings, Reloading(Source(config, flags), settings)))
 
 
 def _what_runs(settings: Settings) -> Event:

@@ -43,6 +43,7 @@ from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.unavailable import NO_MEMORY
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import cannot_listen, resolved
+from telwerkd.transport.grpc.event_loop import GrpcEventLoop
 from telwerkd.transport.security.tls import StartupError
 
 log = logging.getLogger(__name__)
@@ -309,7 +310,8 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
     raise_limit()
     tune_heap()
     try:
-        asyncio.run(_serve_one(settings, reloading, word, line))
+        with asyncio.Runner(loop_factory=GrpcEventLoop) as runner:
+            runner.run(_serve_one(settings, reloading, word, line))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
         log_format.complain(str(error))
         sys.exit(1)
