@@ -193,10 +193,10 @@ class _Session:
         """Runs `work` in a greenlet, which each of its statements may suspend."""
         return await greenlet_spawn(work, _Statements(self))
 
-    async def execute(self, query: Any) -> Any:
+    async def execute(self, query: Any, values: Any = None) -> Any:
         """The rows of a statement across accounts."""
         await asyncio.sleep(self._loop.delay())
-        return self.real.execute(query)
+        return self.real.execute(query, values)
 
 
 class _Statements:
@@ -210,7 +210,7 @@ class _Statements:
 
     def execute(self, query: Any, values: Any = None, *, execution_options: Any = None) -> Any:
         self._pass()
-        text = str(query)
+        text = query.text if isinstance(query, sa.TextClause) else ""
         if "pg_logical_emit_message" in text:
             return None
         if "transaction_read_only" in text:
@@ -219,7 +219,7 @@ class _Statements:
 
     def scalar(self, query: Any, values: Any = None) -> Any:
         self._pass()
-        text = str(query)
+        text = query.text if isinstance(query, sa.TextClause) else ""
         if "pg_try_advisory_xact_lock" in text:
             return self._postgres.upkeep.setdefault(values["account"], self._session) is self._session
         return self._session.real.scalar(query, values)

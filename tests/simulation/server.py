@@ -82,12 +82,12 @@ class _Across:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    async def execute(self, query: Any) -> _Rows:
-        return _Rows(await asyncio.get_running_loop().run_in_executor(None, self._rows, query))
+    async def execute(self, query: Any, values: Any = None) -> _Rows:
+        return _Rows(await asyncio.get_running_loop().run_in_executor(None, self._rows, query, values))
 
-    def _rows(self, query: Any) -> list[Any]:
+    def _rows(self, query: Any, values: Any) -> list[Any]:
         with self._engine.begin() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(query, values))
 
 
 class _Store(SqliteStore):
@@ -241,10 +241,10 @@ class Server:
             for one in waiting:
                 one.cancel()
         self.is_serving = False
-        # What waits for the drain would end with it, and so not be among the tasks that are left. Turns of the loop are
-        # in no order here: a call whose client went a moment ago is over within a millisecond.
-        await asyncio.sleep(0.001)
         if not self._calls:
+            # What waits for the drain would end with it, and so not be among the tasks that are left. Turns of the loop
+            # are in no order here: what a call cancelled as it ended, a moment ago, is over within a millisecond.
+            await asyncio.sleep(0.001)
             over = f"{self.name}: a call that is over waits for the drain"
             self.wrong += [over] * len(parts.draining._waiters)
         parts.draining.set()

@@ -19,6 +19,29 @@ RunStatement = Callable[[AsyncStatement], Awaitable[Sequence[Any]]]
 READABLE = sa.select(accounts.c.version).limit(1)
 """A statement that costs nothing, and succeeds where the tables can be read."""
 
+# Built once: to build them, and their keys in SQLAlchemy's cache, takes longer than SQLite takes to execute them.
+_ACCOUNTS = sa.select(accounts.c.account_id).order_by(accounts.c.account_id)
+_VERSIONS = sa.select(accounts.c.account_id, accounts.c.version).where(
+    accounts.c.account_id.in_(sa.bindparam("accounts", expanding=True))
+)
+_LAST_TIMES = sa.select(conversations.c.account_id, sa.func.max(conversations.c.last_time)).group_by(
+    conversations.c.account_id
+)
+_ACCOUNTS_DUE = (
+    sa.select(conversations.c.account_id)
+    .where(conversations.c.due.is_not(None), conversations.c.due <= sa.bindparam("until"))
+    .distinct()
+    .order_by(conversations.c.account_id)
+)
+_OPEN_TIMERS = sa.select(
+    sa.func.count(),
+    sa.func.count().filter(conversations.c.due <= sa.bindparam("now")),
+    sa.func.min(conversations.c.due),
+).where(conversations.c.due.is_not(None))
+_COMPACTABLE = sa.select(deltas.c.account_id, deltas.c.measure, sa.func.sum(deltas.c.size)).group_by(
+    deltas.c.account_id, deltas.c.measure
+)
+
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
@@ -35,52 +58,44 @@ class AcrossAccounts:
 
     async def accounts(self) -> list[AccountId]:
         """Returns every account that has anything stored."""
-        rows = await self._rows(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
+        rows = await self._rows(_ACCOUNTS)
         return [AccountId(row.account_id) for row in rows]
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """Returns the versions of accounts."""
-        c, asked, found = accounts.c, sorted(accounts_), dict[AccountId, int]()
+        asked, found = sorted(accounts_), dict[AccountId, int]()
         for start in range(0, len(asked), _IN_MAX):
-            some = _padded(asked[start : start + _IN_MAX])
-            query = sa.select(c.account_id, c.version).where(c.account_id.in_(some))
-            found.update({AccountId(row.account_id): row.version for row in await self._rows(query)})
+            rows = await self._rows(_VERSIONS, accounts=_padded(asked[start : start + _IN_MAX]))
+            found.update({AccountId(row.account_id): row.version for row in rows})
         return found
 
     async def last_times(self) -> list[tuple[AccountId, Micros]]:
         """Returns for each account an upper bound of its events' times, the latest account first."""
-        c = conversations.c
-        query = sa.select(c.account_id, sa.func.max(c.last_time)).group_by(c.account_id)
-        found = [(AccountId(account), Micros(last_time)) for account, last_time in await self._rows(query)]
+        rows = await self._rows(_LAST_TIMES)
+        found = [(AccountId(account), Micros(last_time)) for account, last_time in rows]
         return sorted(found, key=itemgetter(1), reverse=True)
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """Returns the accounts that have a limit due by `until`."""
-        c = conversations.c
-        query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
-        return [AccountId(row.account_id) for row in await self._rows(query)]
+        return [AccountId(row.account_id) for row in await self._rows(_ACCOUNTS_DUE, until=until)]
 
     async def open_timers(self, now: Micros) -> OpenTimers:
         """Returns the number of unsettled limits of all accounts, how many are due by `now`, and the earliest."""
-        due, count = conversations.c.due, sa.func.count()
-        query = sa.select(count, count.filter(due <= now), sa.func.min(due)).where(due.is_not(None))
-        [row] = await self._rows(query)
+        [row] = await self._rows(_OPEN_TIMERS, now=now)
         return OpenTimers(*row)
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Returns every measure that has delta entries, with their number; rows of no measure are left out."""
-        c = deltas.c
-        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-        rows = await self._rows(query)
+        rows = await self._rows(_COMPACTABLE)
         return [(AccountId(account), measure, size) for account, measure, size in rows if is_measure(measure)]
 
     async def ping(self) -> None:
         """Returns if the tables can be read."""
         await self._rows(READABLE)
 
-    async def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    async def _rows(self, query: sa.Select[*tuple[Any, ...]], **values: object) -> Sequence[Any]:
         async def statement(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query)).all()
+            return (await connection.execute(query, values)).all()
 
         return await self._run(statement)
 
