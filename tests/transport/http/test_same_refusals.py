@@ -9,17 +9,8 @@ from google.rpc import error_details_pb2
 from telwerk.v1 import kpi_service_pb2 as kpi
 from tests.conftest import CALL_SECONDS, connected, eventually, refusal
 from tests.transport.http.serving import TOTALS, details, http_started
-from tests.transport.security.test_tokens import (
-    AUDIENCE,
-    ISSUER,
-    KEYS,
-    OTHER_RSA,
-    RSA,
-    jwk,
-    key_set,
-    token,
-    unsigned,
-)
+from tests.transport.security.issuing import KEYS, OTHER_RSA, RSA, jwk, key_set
+from tests.transport.security.test_tokens import AUDIENCE, ISSUER, token, unsigned
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telwerkd.transport.security.access import check_exposure, is_loopback
+from telwerkd.transport.security.access import check_exposure, checked_location, is_loopback
 from telwerkd.transport.security.tls import StartupError
 
 HERE = [
@@ -74,3 +74,13 @@ def test_each_flag_allows_its_own_and_the_text_names_those_that_are_missing(tls,
         text = str(error)
         assert "0.0.0.0:50051" in text
     assert {flag: flag in text for flag in missing} == missing
+
+
+@pytest.mark.parametrize(
+    "place", ["http://id.example/k", "ftp://id.example/k", "file:///etc/passwd", "https://", "https://u:p@id.example/k"]
+)
+def test_keys_come_by_https_unless_from_this_machine(place):
+    with pytest.raises(ValueError, match="must"):
+        checked_location(place)
+    for right in ("https://id.example/k", "http://127.0.0.1:80/k", "http://[::1]/k", "keys.json"):
+        assert checked_location(right) == right
