@@ -247,41 +247,6 @@ async def test_a_head_may_have_a_hundred_lines(server):
     assert b"more than 100 lines" in await server.raw(head + b"a:\r\n" * 98 + b"\r\n")
 
 
-async def test_a_body_beyond_the_bound_is_refused_before_it_is_sent(server):
-    """By what it declares, and where it declares nothing as soon as it is too much: the rest is not waited for."""
-    head = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
-    declared = await server.raw(head + b"Content-Length: 99999999999\r\n\r\n")
-    assert declared.startswith(b"HTTP/1.1 413 ")
-    assert b"request_bytes_max" in declared
-    chunk = b"4000\r\n" + bytes(0x4000) + b"\r\n"
-    chunked = await server.raw(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
-    assert chunked.startswith(b"HTTP/1.1 413 ")
-
-
-async def test_a_body_may_come_in_pieces_of_any_size(server):
-    """One byte at a time in chunks, several requests on one connection, their answers in order."""
-    head = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
-    body = json.dumps({"languageCode": "nl", "x": "y" * 3_000}).encode()
-    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-    first = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
-    last = head + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
-    answer = await server.raw(first + first + last)
-    assert answer.count(b"HTTP/1.1 200 ") == 3
-    assert [answer.count(f'"languageCode":"{code}"'.encode()) for code in ("nl", "en")] == [2, 1]
-
-
-async def test_a_target_for_proxies_is_answered_as_its_path(server):
-    """A whole URL, as every server must take it; of what it is on the way only the host is looked at."""
-    host, port = server.place
-    for origin in (f"http://{host}:{port}", "HTTPS://localhost"):
-        head = f"POST {origin}{LIST}?a=b HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Type: application/json\r\n"
-        answer = await server.raw(f"{head}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}".encode())
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert b"languageCode" in answer
-    home = await server.raw(b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    assert home.startswith(b"HTTP/1.1 200 ")
-
-
 async def test_a_body_that_does_not_come_is_not_waited_for(server):
     """As the first message of a call over gRPC: first_message_seconds, and the same error."""
     head = f"POST {TOTALS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
