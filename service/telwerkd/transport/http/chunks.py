@@ -38,6 +38,8 @@ class TooManyLinesError(h11.RemoteProtocolError):
 class Requests(h11.Connection):
     """The server's side of a connection."""
 
+    heads = 0
+    """The number of requests whose head was read."""
     chunks = 0
     """The number of chunks read."""
 
@@ -52,7 +54,9 @@ class Requests(h11.Connection):
         # h11 looks at the length of a head only where its end has not come.
         if _checked(received) > self._max_incomplete_event_size:
             raise h11.RemoteProtocolError("too many bytes", error_status_hint=431)
-        return maybe_read_from_IDLE_client(received)
+        request = maybe_read_from_IDLE_client(received)
+        self.heads += isinstance(request, h11.Request)
+        return request
 
 
 def _checked(received: _Received) -> int:
