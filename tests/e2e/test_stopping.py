@@ -23,7 +23,10 @@ from telwerkd.server import wiring
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED
+from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired, writer_of
+from tests.line import Way, line_to_postgres
+from tests.postgres import fresh_database
 
 ENDED_SECONDS = 60.0
 
@@ -91,6 +94,28 @@ async def test_a_writer_that_hangs_does_not_hold_up_the_stop_and_the_exit_code_s
                 assert await ended(server) == EXIT_NOT_STORED
 
             await unanswered(server, client, stop)
+    assert re.search("may not be stored|were not stored", capfd.readouterr().err)
+
+
+async def test_a_database_that_falls_silent_does_not_hold_up_the_stop_and_the_exit_code_says_so(
+    postgres, tmp_path, capfd
+):
+    with fresh_database(postgres) as database:
+        async with line_to_postgres(database) as (url, line), AsyncExitStack() as running:
+            through = located(url)
+            assert isinstance(through, PostgresUrl)
+            # Its start and its end do not hold up this program, which passes on what it sends.
+            beside = serving(through, "--config", str(config(tmp_path, grace_seconds=0.5)))
+            server = await asyncio.to_thread(beside.__enter__)
+            running.push_async_callback(asyncio.to_thread, beside.__exit__, None, None, None)
+            async with connected(server.address) as client:
+                with line.being(Way.STALL):
+                    sent = asyncio.create_task(client.ingest("a", wired("09:00:00 contact: message")))
+                    await client.health.Check(health_pb2.HealthCheckRequest(), timeout=30)
+                    server.process.send_signal(signal.SIGTERM)
+                    assert await ended(server) == EXIT_NOT_STORED
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await sent
     assert re.search("may not be stored|were not stored", capfd.readouterr().err)
 
 

@@ -248,12 +248,13 @@ class Server:
             over = f"{self.name}: a call that is over waits for the drain"
             self.wrong += [over] * len(parts.draining._waiters)
         parts.draining.set()
+        untold = parts.ingest.untold_events
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_SECONDS)
         for call in self._calls:
             call.cancel()
         try:
-            await parts.store_rest(committing)
+            await parts.store_rest(committing, untold)
         finally:
             try:
                 await background.end()

@@ -181,12 +181,22 @@ class Components(NamedTuple):
             AdminService(store, clock, callers, self.names),
         )
 
-    async def store_rest(self, committing: "asyncio.Task[None]") -> None:
-        """Returns when what was submitted is stored. Raises NotStoredError."""
+    async def store_rest(self, committing: "asyncio.Task[None]", untold_before: int) -> None:
+        """Returns when what was submitted is stored; `untold_before` is `ingest.untold_events` of before the stop.
+
+        Raises:
+            NotStoredError: some of it may not be stored, and its callers were not told.
+        """
         self.ingest.close()
         _, late = await asyncio.wait({committing}, timeout=_STORE_SECONDS)
         if late:
             raise NotStoredError(
                 f"{self.ingest.unstored_events} events were not stored within {_STORE_SECONDS:g} s of the grace's end; "
                 "whether they will be is unknown, and none of them was acknowledged"
+            )
+        untold = self.ingest.untold_events - untold_before
+        if untold:
+            raise NotStoredError(
+                f"{untold} events were not stored, or may not be: the database did not take them, and their calls had "
+                "ended with the grace; none of them was acknowledged"
             )

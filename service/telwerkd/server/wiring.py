@@ -157,9 +157,10 @@ async def _serving(
             parts.health.drain()
             parts.draining.set()
             parts.gate.drain()
+            untold = parts.ingest.untold_events
             await asyncio.gather(server.stop(settings.grace_seconds), http.stop(settings.grace_seconds))
             try:
-                await parts.store_rest(started.committing)
+                await parts.store_rest(started.committing, untold)
             finally:
                 await http.stop_probes()
                 await background.end()

@@ -106,6 +106,8 @@ class Ingest:
         self._wake = asyncio.Event()
         self._closing = False
         self._dead = False
+        self.untold_events = 0
+        """The number of events that were not stored, or may not be, of callers that had gone: nobody was told."""
 
     def use(self, limits: IngestLimits) -> None:
         """Sets the limits from the next batch and the next transaction on."""
@@ -155,6 +157,7 @@ class Ingest:
                 batch.count_in(self._budget)
             except UnavailableError:
                 self._waiting.discard(batch)
+                self.untold_events += batch.unanswered_events
                 batch.withdraw()
 
     async def run(self) -> None:
@@ -168,7 +171,7 @@ class Ingest:
         finally:
             self._closing = self._dead = True
             for batch in self._waiting.clear():
-                batch.fail(_stopping())
+                self._fail_batch(batch, _stopping())
             self._fail_the_rest()
 
     async def _commit_until_closed(self) -> None:
@@ -209,12 +212,17 @@ class Ingest:
         """Fails all unanswered batches, once no transaction runs that could answer them."""
         if not self._committing:
             for batch in list(self._unanswered):
-                batch.fail(_stopping())
+                self._fail_batch(batch, _stopping())
 
     def _fail(self, parts: list[BatchSlice], error: Exception) -> None:
         for part in parts:
             self._waiting.discard(part.batch)
-            part.batch.fail(error)
+            self._fail_batch(part.batch, error)
+
+    def _fail_batch(self, batch: Pending, error: Exception) -> None:
+        if batch.verdicts.cancelled() and not batch.failed:
+            self.untold_events += batch.unanswered_events
+        batch.fail(error)
 
     def _take(self) -> list[BatchSlice]:
         """Takes the slices for the next transaction; none if no transaction may begin now."""

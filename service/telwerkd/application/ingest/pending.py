@@ -52,6 +52,11 @@ class Pending:
         return len(self._waiting)
 
     @property
+    def unanswered_events(self) -> int:
+        """How many of its events have no verdict."""
+        return self._unanswered
+
+    @property
     def next_weight(self) -> int:
         """The weight of the event that is next."""
         return self._weight(self._waiting[:1])
