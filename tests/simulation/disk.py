@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from telwerkd.storage.sqlite import store as sqlite_store
 from telwerkd.storage.sqlite.engine import make_engine
 from telwerkd.storage.sqlite.schema import prepare
@@ -55,14 +57,29 @@ def _folder() -> Path:
 def kept_engines() -> Iterator[None]:
     """Has the program use the same engines in all worlds: each would compile all of its statements anew."""
     before = sqlite_store.make_engine, sqlite_writer.make_engine
-    sqlite_store.make_engine = sqlite_writer.make_engine = _made
+    sqlite_store.make_engine = sqlite_writer.make_engine = _engine
     try:
         yield
     finally:
         sqlite_store.make_engine, sqlite_writer.make_engine = before
 
 
-_made = functools.cache(make_engine)
+_reading = functools.cache(make_engine)
+_idle = list[sa.Engine]()
+
+
+def _engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engine:
+    """One for all that read. Who writes has a whole one: of its one connection two would wait for each other, where a
+    server is there again while the writer of the one before is at its last transaction.
+    """
+    if not writes:
+        return _reading(path, writes=False, any_text=any_text)
+    return _idle.pop() if _idle else make_engine(path, writes=True, any_text=any_text)
+
+
+def reuse(engine: sa.Engine) -> None:
+    """Has the next writer use it: nobody else does any more."""
+    _idle.append(engine)
 
 
 class Disk:

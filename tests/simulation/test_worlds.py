@@ -13,7 +13,7 @@ from tests.simulation.story import shortest, told
 from tests.simulation.world import Outcome, lived
 from tests.simulation.writer import SimulatedWriter
 
-WORLDS, PARTS = 240, 4
+WORLDS, PARTS = 500, 4
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -26,9 +26,14 @@ def _nothing_older_is_collected() -> Iterator[None]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_what_is_acknowledged_is_stored_and_counted_once(part: int) -> None:
-    """240 worlds; `make simulate` lives more of them, and tells the story of one that goes wrong."""
+    """500 worlds; `make simulate` lives more of them, and tells the story of one that goes wrong."""
     outcomes = [lived(planned(seed)) for seed in range(part, WORLDS, PARTS)]
     assert [(outcome.plan.seed, outcome.wrong) for outcome in outcomes if outcome.wrong] == []
+
+
+def test_a_server_may_be_there_again_before_the_writer_of_the_one_before_has_ended() -> None:
+    """Each has a connection of its own: neither waits for the other's."""
+    assert lived(planned(404_907)).wrong == []
 
 
 def with_a_disk_that_lies(monkeypatch: pytest.MonkeyPatch) -> None:

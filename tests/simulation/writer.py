@@ -19,7 +19,7 @@ from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer.connection import SqliteWriter
 from telwerkd.storage.sqlite.writer.main import _reply
 from telwerkd.storage.sqlite.writer.messages import packed
-from tests.simulation.disk import Disk
+from tests.simulation.disk import Disk, reuse
 from tests.simulation.loop import Process, SimulatedLoop
 
 
@@ -161,6 +161,7 @@ class SimulatedWriter:
         sa.event.remove(self._writer._engine, "begin", self._begins)
         sa.event.remove(self._writer._engine, "commit", self._commits)
         self._writer.close()
+        reuse(self._writer._engine)
         self.reader.feed_eof()
         self._loop.trace("writer ends", self._code)
 
