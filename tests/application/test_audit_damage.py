@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from telwerkd.application.audit import repair
+from telwerkd.application.commands.compact import Compact
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.display_names import NameKind
+from telwerkd.storage.sql import records
 from tests.application.test_audit import ACCOUNT, Whole, change, everything, examined, rows, service, whole
 from tests.effort import rounds
 from tests.laws.test_service_laws import Service, stored_cells
@@ -261,3 +264,28 @@ def test_a_value_that_no_fact_of_the_kpi_has_is_a_damaged_row_for_whoever_asks(s
     change(service, "UPDATE deltas SET measure = ? WHERE measure = ?", int(durations), int(Kpi.CONVERSATION_TOPICS))
     with pytest.raises(DamagedRowError, match="table deltas"):
         service.ask(ACCOUNT, [durations])
+
+
+@pytest.mark.parametrize("value", ["x", "", "0", "6", "22"])
+def test_a_rating_of_as_many_stars_as_nobody_gives_is_a_damaged_row_and_mended(
+    service: Service, whole: Whole, value: str
+) -> None:
+    """A bit that flips makes another digit of one. Whoever asks and whoever compacts is told of the table."""
+    [row, *_] = [row for row in rows(service, "deltas") if row["measure"] == Kpi.SATISFACTION_SCORE]
+    spoilt = [(value, *entry[1:]) for entry in records.entries_of([row["leaves"]])]
+    change(
+        service,
+        "UPDATE deltas SET leaves = ? WHERE measure = ? AND version = ?",
+        records.entries_blob(spoilt),
+        row["measure"],
+        row["version"],
+    )
+    with pytest.raises(DamagedRowError, match="table deltas"):
+        service.ask(ACCOUNT, [Kpi.SATISFACTION_SCORE])
+    with pytest.raises(DamagedRowError, match="table deltas"):
+        service.run(service.store.write([(ACCOUNT, Compact(Measure(row["measure"]), 100, 100))]))
+    audit = examined(service)
+    assert [damage.table for damage in audit.damages] == ["deltas"]
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+    assert everything(service) == whole.everything

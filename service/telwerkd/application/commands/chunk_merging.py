@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from telwerkd.application.ports import BaseFactWrites, CounterWrites, Pausing, ScanView
+from telwerkd.application.ports import BaseFactWrites, CounterWrites, Damage, DamagedRowError, Pausing, ScanView
 from telwerkd.domain.counting.counters import (
     ChunkChanges,
     ChunkKey,
@@ -43,6 +43,9 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
     """Moves about `entries_max` delta entries of a measure, the oldest, into about `chunks_max` of its chunks at most.
 
     Returns by how many entries fewer there are.
+
+    Raises:
+        DamagedRowError: one of them has a value that no fact of the measure has.
     """
     # A row has one entry at least, so more rows are not needed; which are is known before any of them is read.
     last, wanted = 0, 0
@@ -54,7 +57,7 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
         return 0
     entries = tx.deltas_until(measure, last)
     tx.pause()
-    changes, left = bounded_changes(measure, entries, chunks_max)
+    changes, left = _changes(measure, entries, chunks_max)
     tx.pause()
     _add(tx, changes)
     # The next compaction begins with what is left: in rows of about as many as were moved, so that it reads little more
@@ -63,6 +66,13 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
     row_entries = min(max(_LEFT_ENTRIES_MIN, moved), _LEFT_ENTRIES_MAX)
     tx.replace_deltas(measure, last, left.pieces(max(row_entries, -(-len(left) // max(1, last)))))
     return moved
+
+
+def _changes(measure: Measure, entries: DeltaEntries, chunks_max: int) -> tuple[ChunkChanges, DeltaEntries]:
+    try:
+        return bounded_changes(measure, entries, chunks_max)
+    except ValueError as error:
+        raise DamagedRowError(Damage("deltas", (int(measure),), str(error))) from error
 
 
 def correct_counters(tx: CorrectingTransaction, corrections: Mapping[ChunkKey, Slots]) -> None:

@@ -26,7 +26,7 @@ from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import SLOTS, Cells, chunk_and_slot, chunk_of
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.duration_entries import as_cells, cells_of
-from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values, has_packed_values
+from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values, has_packed_values, packed_code
 
 BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 """The bits of a grouping."""
@@ -215,7 +215,7 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
 
 def slot_of(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
     """Returns in which chunk, and in which slot of it, an entry counts that is not of a duration."""
-    return chunk_and_slot(quarter_hour, int(value) if has_packed_values(measure) else 0)
+    return chunk_and_slot(quarter_hour, packed_code(measure, value) if has_packed_values(measure) else 0)
 
 
 def check_entry(measure: Measure, value: str, quarter_hour: int) -> None:
@@ -269,5 +269,5 @@ def _by_cell(measure: Measure, entries: DeltaEntries) -> tuple[IntArray, IntArra
     codes = np.zeros(len(entries.ids), np.int64)
     if has_packed_values(measure):
         for position in set(values.tolist()):
-            codes[position] = int(entries.ids[position])
+            codes[position] = packed_code(measure, entries.ids[position])
     return entries.columns, codes[values]

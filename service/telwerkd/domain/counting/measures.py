@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NewType
 
+from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.catalogue.specs import SPECS, Kpi, KpiSpec, Packing
 
@@ -93,6 +94,18 @@ def has_packed_values(measure: Measure | Kpi) -> bool:
     return measure in _IN_CELLS
 
 
+def packed_code(measure: Measure, value: str) -> int:
+    """Returns the number of a packed value, which cells hold.
+
+    Raises:
+        ValueError: no fact of the measure has this value.
+    """
+    code = int(value)
+    if not 1 <= code <= _PACKED_VALUES[measure]:
+        raise ValueError(f"{value!r:.40} is no value of {kpi_of(measure).name.lower()}")
+    return code
+
+
 def has_durations(measure: Measure | Kpi) -> bool:
     """Whether the values of a measure, or of a KPI, are durations, whose cells have a form of their own."""
     return measure in _IN_BINS
@@ -105,3 +118,5 @@ def _measures_of(packing: Packing) -> frozenset[Measure]:
 _IN_SERIES = _measures_of(Packing.IN_SERIES)
 _IN_CELLS = _measures_of(Packing.IN_CELLS)
 _IN_BINS = _measures_of(Packing.DURATIONS)
+_PACKED_VALUES = {measure: len(CATALOGUE[_KPIS[measure]].values) for measure in _IN_CELLS}
+"""How many values each of them packs, numbered from 1."""
