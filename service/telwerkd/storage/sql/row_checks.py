@@ -62,7 +62,10 @@ def settings(widget: str, effective_time: int, blob: bytes) -> None:
 def display_name(kind: int, id_: str, text: str) -> None:
     """Checks a display name."""
     numbers(kind)
-    NameKey(NameKind(kind), _text(id_)).parts  # noqa: B018  # raises where there are none
+    key = NameKey(NameKind(kind), _text(id_))
+    question, own = key.parts
+    if not own or (key.kind is NameKind.OPTION and not question):
+        raise ValueError(f"{id_!r:.40} is no id of this kind")
     if flaw := flaw_of(_text(text)):
         raise ValueError(flaw)
 
