@@ -8,14 +8,13 @@ import pytest
 
 from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.commands.settings import SetWidgetSettings
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
-from telwerkd.application.upkeep.freeing import NameKeeper, free_names
+from telwerkd.application.upkeep.freeing import free_names
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     Assigned,
@@ -197,38 +196,3 @@ async def test_an_account_has_its_own_bound_on_names(store):
         await put(store, *(event(f"e{n}", widget=f"w{n}") for n in range(3)))
         await store.write([(ACCOUNT, Do(lambda tx, own=own: tx.put_names_max(own)))])
         assert await put(store, event(f"own{own}", widget=f"own{own}")) == [verdict]
-
-
-async def test_the_keeper_frees_what_was_noticed_once_it_changed(store):
-    """An account that nothing was taken out of since it was looked at is not looked at again."""
-    keeper = NameKeeper(store)
-    await put(store, event("e", conversation="c1", widget="w"))
-    keeper.notice(ACCOUNT)
-    await keeper.run_once()
-    assert (await names(store))[WIDGETS] == {"w"}
-    await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
-    keeper.notice(ACCOUNT)
-    keeper._looked.clear()  # it rests for a moment otherwise
-    await keeper.run_once()
-    assert await names(store) == {}
-
-
-async def test_the_keeper_frees_what_compaction_took_out_of_the_counters(store):
-    """Until then the counters have the name, though neither version nor horizon of the account changes any more."""
-    keeper = NameKeeper(store)
-    await put(store, event("e", conversation="c1", widget="w"))
-    await compacted(store)
-    await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
-    keeper.notice(ACCOUNT)
-    await keeper.run_once()
-    assert (await names(store))[WIDGETS] == {"w"}
-    await compacted(store)
-    keeper.notice(ACCOUNT)
-    keeper._looked.update({ACCOUNT: keeper._looked[ACCOUNT]._replace(rests_until=0)})
-    await keeper.run_once()
-    assert await names(store) == {}
-
-
-async def compacted(store: Store) -> None:
-    for account, measure, size in await store.compactable():
-        await store.write([(account, Compact(measure, size, 1_000))])
