@@ -23,6 +23,7 @@ def as_sqlalchemy_raises(error: Exception) -> Exception:
     [
         asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+        asyncpg.InterfaceError("cannot use Connection.transaction() in a manually started transaction"),
     ],
 )
 def test_a_driver_that_is_out_of_step_with_its_connection_tries_another(error):

@@ -439,6 +439,46 @@ async def test_a_connection_that_ends_as_it_is_made_is_made_anew(
     assert ended == 2
 
 
+def backend(tx: Transaction) -> int:
+    """The process of PostgreSQL that serves the connection."""
+    return int(tx._connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())  # type: ignore[attr-defined]
+
+
+async def test_a_connection_on_which_a_statement_failed_is_not_used_again(store: PostgresStore) -> None:
+    """Where it was cancelled, it is not certain what the session is in the middle of."""
+
+    def cancelled(tx: Transaction) -> None:
+        served.append(backend(tx))
+        tx._connection.exec_driver_sql("SET LOCAL statement_timeout = '20ms'")  # type: ignore[attr-defined]
+        tx._connection.exec_driver_sql("SELECT pg_sleep(60)")  # type: ignore[attr-defined]
+
+    served = list[int]()
+    with pytest.raises(UnavailableError):
+        await store.write([(ACME, Do(cancelled))])
+    assert await store.write([(ACME, Do(backend))]) != served
+
+
+async def test_a_connection_whose_transaction_could_not_be_rolled_back_is_not_used_again(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session is in the middle of a transaction that the driver does not know: no other could begin on it."""
+
+    async def cancelled(transaction: asyncpg.transaction.Transaction) -> None:
+        transaction._connection._top_xact = None
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    def refused(tx: Transaction) -> None:
+        tx.account()
+        raise ValueError("not a row of ours")
+
+    assert await store.write([(ACME, Do(bumped))]) == [1]
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.transaction.Transaction, "rollback", cancelled)
+        with pytest.raises(UnavailableError):
+            await store.write([(ACME, Do(refused))])
+    assert await store.write([(ACME, Do(bumped))]) == [2]
+
+
 async def test_a_connection_that_the_driver_takes_to_be_busy_is_made_anew(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,8 @@ _STATEMENT_STATES = {
     "42P05",  # duplicate_prepared_statement: prepared in this session by somebody else
 }
 _CONNECTION_CLASS = "08"
+_OUT_OF_STEP = ("another operation is in progress", "in a manually started transaction")
+"""In the texts of asyncpg's `InterfaceError`, which it has for mistakes of its callers too."""
 _LATER_CLASSES = (
     "28",  # invalid authorization
     "53",  # insufficient resources: disk full, out of memory, too many connections
@@ -59,7 +61,7 @@ _LATER_CLASSES = (
 
 def retry_decision(error: Exception) -> RetryDecision:
     """Returns whether a transaction that failed with `error` before its commit was sent is retried."""
-    if _lost(error) or lost_its_connection(error):
+    if _lost(error) or _is_out_of_step(error):
         return RetryDecision.AGAIN
     state = sqlstate(error)
     if state is not None:
@@ -82,17 +84,6 @@ def sqlstate(error: Exception) -> str | None:
 def aborted_for_sure(error: Exception) -> bool:
     """Whether a commit that failed so has certainly not happened."""
     return sqlstate(error) in {"40001", "40P01"}
-
-
-def lost_its_connection(error: Exception) -> bool:
-    """Whether the driver is out of step with its connection, as where that breaks while it is set up or rolled back.
-
-    It then takes the connection to be in the middle of another operation, and not to be closed.
-    """
-    of_driver = _cause(error).__cause__ if isinstance(error, sa.exc.DBAPIError) else error
-    return isinstance(of_driver, asyncpg.InternalClientError) or (
-        isinstance(of_driver, asyncpg.InterfaceError) and "another operation is in progress" in str(of_driver)
-    )
 
 
 def is_standby(error: Exception) -> bool:
@@ -122,3 +113,14 @@ def _lost(error: Exception) -> bool:
         stale = isinstance(_cause(error).__cause__, asyncpg.exceptions.InvalidCachedStatementError)
         return error.connection_invalidated or stale
     return isinstance(error, ConnectionError)
+
+
+def _is_out_of_step(error: Exception) -> bool:
+    """Whether the driver is out of step with its connection, as where that breaks while it is set up or rolled back.
+
+    It then takes the connection to be in the middle of something else, and not to be closed.
+    """
+    of_driver = _cause(error).__cause__ if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(of_driver, asyncpg.InterfaceError):
+        return any(text in str(of_driver) for text in _OUT_OF_STEP)
+    return isinstance(of_driver, asyncpg.InternalClientError)

@@ -35,8 +35,6 @@ from telwerkd.storage.postgres.errors import (
     DATABASE_ERRORS,
     RetryDecision,
     aborted_for_sure,
-    is_standby,
-    lost_its_connection,
     lost_its_statements,
     one_line,
     retry_decision,
@@ -288,14 +286,20 @@ async def _once(engine: AsyncEngine, watch: PoolWatch, work: Callable[[AsyncConn
 
 
 async def _transaction(connection: AsyncConnection, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    try:
+        return await _committed(connection, work)
+    except DATABASE_ERRORS as error:
+        if not aborted_for_sure(error):
+            # Where a statement, or the rollback, was cancelled, the session may be in a transaction of which the driver
+            # knows nothing: no other could begin on it. A new connection may also lead to the new primary, and prepares
+            # nothing that a pooler has forgotten.
+            await connection.invalidate(error)
+        raise
+
+
+async def _committed(connection: AsyncConnection, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     async with connection.begin() as transaction:
-        try:
-            result = await work(connection)
-        except DATABASE_ERRORS as error:
-            if is_standby(error) or lost_its_statements(error) or lost_its_connection(error):
-                # Another connection may lead to the new primary; or prepares nothing.
-                await connection.invalidate(error)
-            raise
+        result = await work(connection)
         try:
             await transaction.commit()
         except DATABASE_ERRORS as error:
