@@ -1,8 +1,9 @@
 """Draws what is going to happen in a world from its seed."""
 
 import random
+from collections.abc import Iterator
 
-from telwerkd.domain.conversation.events import Event, Kind, Message, PageVisited, Retracted, WentLive
+from telwerkd.domain.conversation.events import Event, Kind, Message, PageVisited, Retracted, Sender, WentLive
 from telwerkd.domain.ids import SECOND, EventId, Micros
 from tests.generate import FAMILIES, GRID, THEMES, WIDGETS
 from tests.simulation.plan import (
@@ -86,12 +87,22 @@ class _Drawing:
             for at, events in self._batches(self._conversation()):
                 sent = tuple((conversation, event) for event in events)
                 others = [other for other in sends if isinstance(other, Send) and other.account == account]
+                if chance.random() < 0.25:  # so many that a transaction may not come to all of them
+                    sent += tuple(self._others_of(conversation, events[0]))
                 if others and chance.random() < 0.2:
                     sent += chance.choice(others).events[:3]
                 twice_on = self._server() if chance.random() < 0.15 else None
                 leaves = round(chance.uniform(0.0, 0.1), 4) if chance.random() < 0.1 else None
                 sends.append(Send(at, self._server(), account, sent, twice_on, leaves))
         return sends
+
+    def _others_of(self, conversation: str, like: Event) -> Iterator[tuple[str, Event]]:
+        """Events of further conversations, at the same time."""
+        for number in range(self._chance.randint(1, 4)):
+            event = Event(
+                EventId(f"e{next(self._numbers)}"), like.occur_time, 0, like.widget_id, Message(Sender.CONTACT)
+            )
+            yield f"{conversation}.{number}", event
 
     def _conversation(self) -> list[Event]:
         """Events of a conversation, some of which have not happened long before they are sent."""

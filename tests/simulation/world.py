@@ -92,7 +92,7 @@ class World:
         small = (
             {
                 "transaction_events_max": 4,
-                "transaction_shared_events_max": 3,
+                "transaction_shared_events_max": 8,
                 "answer_cache_bytes_max": 2_000,
                 "transaction_shared_seconds_max": 0.001,
             }
