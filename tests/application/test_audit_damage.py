@@ -6,12 +6,14 @@ from contextlib import closing
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from telwerkd.application.audit import repair
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.display_names import NameKind
 from telwerkd.storage.sql import records
@@ -264,6 +266,33 @@ def test_a_value_that_no_fact_of_the_kpi_has_is_a_damaged_row_for_whoever_asks(s
     change(service, "UPDATE deltas SET measure = ? WHERE measure = ?", int(durations), int(Kpi.CONVERSATION_TOPICS))
     with pytest.raises(DamagedRowError, match="table deltas"):
         service.ask(ACCOUNT, [durations])
+
+
+@pytest.mark.parametrize(
+    ("kpi", "code"),
+    [
+        (Kpi.SATISFACTION_SCORE, 0),
+        (Kpi.SATISFACTION_SCORE, 6),
+        (Kpi.SATISFACTION_SCORE, 20),
+        (Kpi.CONVERSATION_TOPICS, 1),
+    ],
+)
+def test_cells_of_a_value_that_nobody_gives_are_a_damaged_row_and_mended(
+    service: Service, whole: Whole, kpi: Kpi, code: int
+) -> None:
+    """Nor are they counted as a value, or a series, beside."""
+    [row, *_] = [row for row in rows(service, "counters") if (row["measure"], row["grouping"]) == (kpi, 0)]
+    pairs = np.frombuffer(row["cells"], "<u2").reshape(-1, 2).copy()
+    pairs[-1, 0] = pairs[-1, 0] % CHUNK_QUARTER_HOURS + code * CHUNK_QUARTER_HOURS
+    key = dict(row)
+    del key["cells"]
+    where = " AND ".join(f"{name} = ?" for name in key)
+    change(service, f"UPDATE counters SET cells = ? WHERE {where}", pairs.tobytes(), *key.values())  # noqa: S608
+    with pytest.raises(DamagedRowError, match="table counters"):
+        service.ask(ACCOUNT, [kpi])
+    service.run(repair(service.store, ACCOUNT, examined(service)))
+    assert examined(service).clean
+    assert everything(service) == whole.everything
 
 
 @pytest.mark.parametrize("value", ["x", "", "0", "6", "22"])

@@ -101,9 +101,14 @@ def packed_code(measure: Measure, value: str) -> int:
         ValueError: no fact of the measure has this value.
     """
     code = int(value)
-    if not 1 <= code <= _PACKED_VALUES[measure]:
+    if code not in _PACKED_CODES[measure]:
         raise ValueError(f"{value!r:.40} is no value of {kpi_of(measure).name.lower()}")
     return code
+
+
+def cell_codes(measure: Measure) -> range:
+    """Returns the numbers that cells of a measure whose values are no durations may hold."""
+    return _PACKED_CODES.get(measure, _NO_CODE)
 
 
 def has_durations(measure: Measure | Kpi) -> bool:
@@ -118,5 +123,7 @@ def _measures_of(packing: Packing) -> frozenset[Measure]:
 _IN_SERIES = _measures_of(Packing.IN_SERIES)
 _IN_CELLS = _measures_of(Packing.IN_CELLS)
 _IN_BINS = _measures_of(Packing.DURATIONS)
-_PACKED_VALUES = {measure: len(CATALOGUE[_KPIS[measure]].values) for measure in _IN_CELLS}
-"""How many values each of them packs, numbered from 1."""
+_PACKED_CODES = {measure: range(1, len(CATALOGUE[_KPIS[measure]].values) + 1) for measure in _IN_CELLS}
+"""The numbers of the values that each of them packs."""
+_NO_CODE = range(1)
+"""What cells hold whose values are not packed: 0."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import AnswerVersion, StoredChunk
+from telwerkd.application.ports import AnswerVersion, Damage, DamagedRowError, StoredChunk
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.slices.outlines import Outline, SliceOutline
 from telwerkd.domain.catalogue.kpis import KpiInfo
@@ -18,7 +18,7 @@ from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import Cells
 from telwerkd.domain.counting.counters import SeriesParts
 from telwerkd.domain.counting.durations import SUM
-from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
+from telwerkd.domain.counting.measures import Measure, cell_codes, has_durations, has_packed_values
 from telwerkd.domain.counting.rollups import Rollup, SeriesKey, regrouped, regrouped_durations
 from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.ranges import Period, QuarterHourRange
@@ -247,5 +247,24 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
 
 
 def unpacked(measure: Measure, rows: Sequence[StoredChunk]) -> Cells:
-    """Returns the cells of stored chunks, as the measure packs them."""
-    return reading.unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])
+    """Returns the cells of stored chunks, as the measure packs them.
+
+    Raises:
+        DamagedRowError: a cell holds a value that no fact of the measure has; it would count as one beside.
+    """
+    found = reading.unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])
+    if not has_durations(measure):
+        _check_codes(measure, rows, found)
+    return found
+
+
+def _check_codes(measure: Measure, rows: Sequence[StoredChunk], cells: Cells) -> None:
+    codes = cell_codes(measure)
+    # Without a sign, one below the first is the largest of all: so one pass is enough.
+    above_first = (cells.code - codes.start).view(np.uint64)
+    if len(above_first) and above_first.max() >= len(codes):
+        wrong = int(above_first.argmax())
+        chunk = rows[cells.row[wrong]]
+        raise DamagedRowError(
+            Damage("counters", (int(measure), *chunk[:-1]), f"{cells.code[wrong]} where the number of a value belongs")
+        )
