@@ -295,7 +295,7 @@ def test_cells_of_a_value_that_nobody_gives_are_a_damaged_row_and_mended(
     assert everything(service) == whole.everything
 
 
-@pytest.mark.parametrize("value", ["x", "", "0", "6", "22"])
+@pytest.mark.parametrize("value", ["x", "", "0", "01", "6", "22"])
 def test_a_rating_of_as_many_stars_as_nobody_gives_is_a_damaged_row_and_mended(
     service: Service, whole: Whole, value: str
 ) -> None:

@@ -197,6 +197,6 @@ class Components(NamedTuple):
         untold = self.ingest.untold_events - untold_before
         if untold:
             raise NotStoredError(
-                f"{untold} events were not stored, or may not be: the database did not take them, and their calls had "
-                "ended with the grace; none of them was acknowledged"
+                f"{untold} events were not stored, or may not be, and their calls had ended with the grace; none of "
+                "them was acknowledged"
             )

@@ -100,8 +100,8 @@ def packed_code(measure: Measure, value: str) -> int:
     Raises:
         ValueError: no fact of the measure has this value.
     """
-    code = int(value)
-    if code not in _PACKED_CODES[measure]:
+    code = _CODES_BY_VALUE[measure].get(value)
+    if code is None:
         raise ValueError(f"{value!r:.40} is no value of {kpi_of(measure).name.lower()}")
     return code
 
@@ -125,5 +125,6 @@ _IN_CELLS = _measures_of(Packing.IN_CELLS)
 _IN_BINS = _measures_of(Packing.DURATIONS)
 _PACKED_CODES = {measure: range(1, len(CATALOGUE[_KPIS[measure]].values) + 1) for measure in _IN_CELLS}
 """The numbers of the values that each of them packs."""
+_CODES_BY_VALUE = {measure: {str(code): code for code in codes} for measure, codes in _PACKED_CODES.items()}
 _NO_CODE = range(1)
 """What cells hold whose values are not packed: 0."""

@@ -22,7 +22,7 @@ _Args = TypeVarTuple("_Args")
 
 
 class GrpcEventLoop(asyncio.SelectorEventLoop):
-    """asyncio's event loop, for a process that serves gRPC."""
+    """asyncio's event loop, for a process that serves gRPC in one thread: two loops would read each other's bytes."""
 
     def add_reader(self, fd: Any, callback: Callable[[*_Args], Any], *args: *_Args) -> None:
         """As asyncio's; the reader that grpcio adds is preceded by ours."""
