@@ -129,8 +129,17 @@ async def test_a_killed_writer_is_followed_by_another(tmp_path):
 
                 await eventually(busy)
                 writer_of(running.process.pid).kill()
-            response = await server.ingest("b", wired(RATED))
-            assert response.accepted_count + response.duplicate_count == 2
+
+            async def stored() -> bool:
+                try:
+                    response = await server.ingest("b", wired(RATED))
+                except grpc.aio.AioRpcError as met:
+                    if met.code() is not grpc.StatusCode.UNAVAILABLE:
+                        raise
+                    return False
+                return response.accepted_count + response.duplicate_count == 2
+
+            await eventually(stored)
             running.process.terminate()
             await asyncio.gather(*sending)
         assert await asyncio.to_thread(running.process.wait, 30) == 0
