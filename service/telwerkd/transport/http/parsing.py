@@ -17,8 +17,8 @@ _COST_MAX: Final = 128
 """The cost of an iteration of the event loop, as `_cost` counts: some tenths of a millisecond."""
 _HEAD_COST: Final = _COST_MAX
 """The cost of a request that begins, beside which no other begins in the iteration: what follows takes some more of
-them, and a millisecond or two. With eight in each, 400 connections whose requests were refused made an iteration take
-35 ms, and a gRPC call takes six of them.
+them, and a millisecond or two. With eight in each, 400 connections whose requests were refused made timers of the loop
+35 ms late (p99; 12 to 15 with one), and a gRPC call takes several iterations.
 """
 _PIECE_BYTES: Final = 4_096
 _FINE_PIECE_BYTES: Final = 512
