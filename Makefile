@@ -13,7 +13,7 @@ BENCH  := $(BIN)/python -m benchmarks
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-long test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
+.PHONY: help demo serve test test-long test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-instructions bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image release clean
 
 help: ## this list
@@ -162,6 +162,9 @@ bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operator
 
 bench-stages: $(VENV)/benchable ## where the time of one event, and of one question, goes
 	$(BENCH) stages
+
+bench-instructions: $(VENV)/benchable ## instructions of one event and of one question, counted by valgrind: the same on every machine
+	$(BENCH) instructions
 
 bench-attack: $(VENV)/benchable ## an attacker and a victim side by side: latency, how long the loop stood still, memory
 	$(BENCH) attack

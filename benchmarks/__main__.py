@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import attack, document, growth, soak, stages
+from benchmarks import attack, document, growth, instructions, soak, stages
 from benchmarks.attack.attackers import ATTACKS
 from benchmarks.bench import bench
 from benchmarks.run import LINES, run as run_all
@@ -72,6 +72,15 @@ def attack_all(
 def split() -> None:
     """Measure where the CPU time of one event, and of one question, goes."""
     print(stages.measure())
+
+
+@app.command("instructions")
+def count() -> None:
+    """Count the instructions of one event and of one question (with valgrind), to compare machines and versions."""
+    try:
+        print(instructions.measure())
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from None
 
 
 @app.command("document")

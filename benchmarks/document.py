@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, results, stages
+from benchmarks import growth, instructions, results, stages
 from benchmarks.pictures import draw
 from benchmarks.run import RESULTS
 
@@ -60,6 +60,10 @@ def _stages(found: dict[str, Any]) -> str:
     return f"Measured {found['measured']}.\n\n{_machine(found)}\n\n{stages.tables(found)}"
 
 
+def _instructions(found: dict[str, Any]) -> str:
+    return f"Counted {found['measured']}.\n\n{_machine(found)}\n\n{instructions.table(found['rows'])}"
+
+
 def _machine(found: dict[str, Any]) -> str:
     rows = [f"| {name} | {value} |" for name, value in found["machine"].items()]
     return "\n".join(["| machine | |", "| --- | --- |", *rows])
@@ -69,6 +73,7 @@ _PARTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "bench": _ratios,
     "bench-quick": _ratios,
     "growth": _growth,
+    "instructions": _instructions,
     "soak": _soak,
     "stages": _stages,
 }

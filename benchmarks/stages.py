@@ -7,37 +7,28 @@ made of the same requests. The steps of a call that are not here (gRPC, the way 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from benchmarks.bare_pipe import rows_of, sqlite_commit
+from benchmarks.in_process import ACCOUNT_ID, ASKED_DAYS, FIELDS, NOW, QUESTIONS, Do, compact_all, opened
 from benchmarks.machine import described
-from benchmarks.questions import ZONES, YearByDay, quarter_hours
 from benchmarks.results import figure
 from benchmarks.run import save
-from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
+from benchmarks.workload import Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.batches import IngestLimits
-from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ports import Command, Snapshot, Transaction
+from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
-from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
-from telwerkd.domain.conversation.goals import Goal
-from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.counting.measures import Measure
-from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
 from telwerkd.process.gc_tuning import devote_process
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.query.answers import encode_answer
 from telwerkd.transport.codec.query.queries import decode_query
@@ -45,32 +36,11 @@ from telwerkd.transport.codec.query.queries import decode_query
 T = TypeVar("T")
 
 _CONVERSATIONS = 8_000
-_ASKED_DAYS = 730
-"""Over which the events are spread that questions are asked about, so that every year asked about is full."""
 _CALLS_AT_ONCE = 4
 """Calls in one transaction: as many as callers in R1."""
 _QUESTIONS = 100
 _ROLLUPS_BYTES_MAX = 64 * 2**20
-_ACCOUNT = AccountId(ACCOUNT)
-_FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
-_NOW = Micros(START_SECONDS * SECOND + 10**15)
-"""After all events."""
 _REST = "the rest of the transaction"
-_QUESTIONS_ASKED: dict[str, Callable[[int], bytes]] = {
-    "year by day, total": lambda day: YearByDay(ZONES[0], day).request(),
-    "year by day, by 50 operators": lambda day: YearByDay(ZONES[0], day, by_operator=True).request(),
-    "2,880 points": lambda day: quarter_hours(96 * day),
-}
-
-
-@dataclass(frozen=True)
-class _Do(Command[T]):
-    """A command that runs a function."""
-
-    function: Callable[[Transaction], T]
-
-    def run(self, tx: Transaction) -> T:
-        return self.function(tx)
 
 
 class _Stages:
@@ -141,13 +111,13 @@ def tables(found: dict[str, Any]) -> str:
 
 async def _all(folder: Path) -> tuple[dict[str, float], dict[str, float], dict[str, dict[str, float]]]:
     calls = _calls(Workload())
-    async with _opened(folder / "telwerk.db") as store:
+    async with opened(folder / "telwerk.db") as store:
         taken = await _ingest(store, calls), _pipe(folder / "floor.db", calls)
     events = _CONVERSATIONS * Workload().conversation_events
     ours, pipe = ({stage: s / events * 1e6 for stage, s in of.seconds.items()} for of in taken)
-    async with _opened(folder / "asked.db") as store:
-        await _ingest(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / _ASKED_DAYS)))
-        questions = {name: await _ask(store, question) for name, question in _QUESTIONS_ASKED.items()}
+    async with opened(folder / "asked.db") as store:
+        await _ingest(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / ASKED_DAYS)))
+        questions = {name: await _ask(store, question) for name, question in QUESTIONS.items()}
     return ours, pipe, questions
 
 
@@ -155,42 +125,23 @@ def _calls(workload: Workload) -> list[bytes]:
     return list(Part(workload, 0, _CONVERSATIONS, 1).lane(0))
 
 
-@asynccontextmanager
-async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
-    prepare(database)
-    store = SqliteStore(database)
-    try:
-        await store.write([(_ACCOUNT, _Do(_put_settings))])
-        yield store
-    finally:
-        await store.close()
-
-
-def _put_settings(tx: Transaction) -> None:
-    goals = (Goal(GoalId("order"), GOAL_URL),)
-    for widget in WIDGETS:
-        tx.put_widget_version(
-            WidgetId(widget), WidgetVersion(Micros(0), Micros(LIVE_LIMIT_SECONDS * SECOND), goals, ())
-        )
-
-
 async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
-    stages, decoder = _Stages(), EventDecoder(EventLimits(), _FIELDS)
+    stages, decoder = _Stages(), EventDecoder(EventLimits(), FIELDS)
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [
             stages.run("parse", ingestion.IngestEventsRequest.FromString, call)
             for call in calls[start:][:_CALLS_AT_ONCE]
         ]
-        batches = [stages.run("decode and check", decoder.decode, request.events, _NOW).valid for request in some]
+        batches = [stages.run("decode and check", decoder.decode, request.events, NOW).valid for request in some]
 
         def work(tx: Transaction, batches: Any = batches) -> list[Any]:
             watched: Any = _Watched(tx, stages, "rows written and read")
             return stages.run("verdicts, the fold, deltas", IngestBatch(batches, IngestLimits()).run, watched)
 
         await _whole(stages, store, work)
-    for _, measure_, _ in await store.compactable():
-        while await _compacted(stages, store, measure_):
-            pass
+    begun = time.process_time()
+    await compact_all(store)
+    stages.seconds["compaction"] += time.process_time() - begun
     stages.less(_REST, "verdicts, the fold, deltas")
     stages.less("verdicts, the fold, deltas", "rows written and read")
     return stages
@@ -199,16 +150,9 @@ async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
 async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transaction], T]) -> list[T]:
     """A transaction; its time, that of its commit too, is the process's."""
     begun = time.process_time()
-    results = await store.write([(_ACCOUNT, _Do(work))])
+    results = await store.write([(ACCOUNT_ID, Do(work))])
     stages.seconds[_REST] += time.process_time() - begun
     return results
-
-
-async def _compacted(stages: _Stages, store: SqliteStore, measure_: Measure) -> int:
-    begun = time.process_time()
-    moved: list[int] = await store.write([(_ACCOUNT, _Do(lambda tx: compact(tx, measure_, COMPACTED_MAX)))])
-    stages.seconds["compaction"] += time.process_time() - begun
-    return moved[0]
 
 
 def _pipe(database: Path, calls: Sequence[bytes]) -> _Stages:
@@ -231,13 +175,13 @@ async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str
         if day == 1:
             stages = _Stages()
         request = stages.run("parse and decode", kpi.QueryTimeSeriesRequest.FromString, question(day))
-        query = stages.run("parse and decode", decode_query, request, _FIELDS, _NOW)
+        query = stages.run("parse and decode", decode_query, request, FIELDS, NOW)
 
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")
             found = stages.run("cells to numbers", answer, query, QueryLimits(), rollups, watched)
-            stages.run("encode", lambda: encode_answer(request, found, _NOW).finished(_NOW))
+            stages.run("encode", lambda: encode_answer(request, found, NOW).finished(NOW))
 
-        await store.read(_ACCOUNT, work)
+        await store.read(ACCOUNT_ID, work)
     stages.less("cells to numbers", "rows read")
     return {stage: seconds / _QUESTIONS * 1e6 for stage, seconds in stages.seconds.items()}
