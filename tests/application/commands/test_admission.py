@@ -1,6 +1,7 @@
 """Admission: the verdict on each event; what is refused is refused alone, by the name of its bound."""
 
 from telwerkd.application.batches import IngestLimits, Verdict
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.commands.settings import SetNamesMax, SetWidgetSettings
 from telwerkd.application.retention.removal import purge
 from telwerkd.domain.conversation.events import Assigned, PostChatSurveyAnswered, Rated, WentLive
@@ -8,7 +9,17 @@ from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import ConversationId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.storage.sqlite.store import SqliteStore
-from tests.application.commands.putting import ACCEPTED, ACCOUNT, START, answers, assert_clean, event, put, reasons
+from tests.application.commands.putting import (
+    ACCEPTED,
+    ACCOUNT,
+    LIMITS,
+    START,
+    answers,
+    assert_clean,
+    event,
+    put,
+    reasons,
+)
 
 
 async def test_a_conversation_has_a_bounded_number_of_events(store):
@@ -17,6 +28,16 @@ async def test_a_conversation_has_a_bounded_number_of_events(store):
     outcomes = await put(store, event("e9", 20), event("late", 0), event("e1", 2), event("x", 0, conversation="d"))
     assert reasons(outcomes) == [ACCEPTED, Reason.CONVERSATION_FULL, Verdict.DUPLICATE, ACCEPTED]
     assert "conversation_events_max" in outcomes[1].message
+    await assert_clean(store)
+
+
+async def test_a_new_conversation_has_the_same_bound(store: SqliteStore) -> None:
+    """Within its first batch, and over several batches that are stored in one transaction."""
+    outcomes = await put(store, *(event(f"e{n}", n) for n in range(12)), event("x", 0, conversation="d"))
+    assert reasons(outcomes) == [ACCEPTED] * 10 + [Reason.CONVERSATION_FULL] * 2 + [ACCEPTED]
+    batches = [[event(f"{part}{n}", n, conversation="together") for n in range(6)] for part in "ab"]
+    [together] = await store.write([(ACCOUNT, IngestBatch(batches, LIMITS))])
+    assert [reasons(part) for part in together] == [[ACCEPTED] * 6, [ACCEPTED] * 4 + [Reason.CONVERSATION_FULL] * 2]
     await assert_clean(store)
 
 

@@ -187,6 +187,21 @@ async def test_what_was_dropped_does_not_come_back_from_a_transaction(
     assert await stored_in(store) == []
 
 
+async def test_what_was_dropped_as_it_was_taken_does_not_change_what_others_are_told(store: SqliteStore) -> None:
+    """Its caller goes between the choice of what is stored next and its storing: the others' events are stored once."""
+    budget = MemoryBudget(1_000)
+    ingest = Ingest(store, IngestLimits(), budget=budget)
+    gone, other = (asyncio.create_task(ingest.submit(ACME, rated(conversation))) for conversation in ("gone", "other"))
+    await asyncio.sleep(0)
+    with budget.reserve(1_000, "another call"):
+        running = asyncio.create_task(ingest.run())
+        gone.cancel()  # told of in the next iteration of the loop: after `run` has taken both, before they are stored
+        assert await other == [Verdict.ACCEPTED] * 2
+    ingest.close()
+    await running
+    assert await stored_in(store) == ["other"]
+
+
 @pytest.mark.parametrize("why", ["nothing in it", "stopping", "no room"])
 async def test_what_is_not_let_in_keeps_no_memory(store: SqliteStore, why: str) -> None:
     """Whatever is reserved for a batch is released where the batch does not wait."""

@@ -90,6 +90,8 @@ class Admission:
         # Conversations that may become full in this transaction: nearly always none, and then none is looked at.
         most = limits.conversation_events_max - sum(map(len, batches))
         self._nearly_full = {each for each, row in self.stored.items() if row.events is None or row.events > most}
+        if most < 0:
+            self._nearly_full |= new
         self.new_names: dict[int, set[str]] = {}
         # Widgets and contents all of whose names are known: most events bring nothing else.
         self._familiar: set[WidgetId | Kind] = set()
@@ -159,7 +161,7 @@ class Admission:
 
     def _full(self, conversation: ConversationId, log: _Log) -> Rejected | None:
         """Returns the refusal of an event that would exceed `conversation_events_max`; None if it does not."""
-        count = self.stored[conversation].events
+        count = self.stored[conversation].events if conversation in self.stored else 0
         if count is None:
             count = self._tx.event_count(conversation)
         most = self._limits.conversation_events_max

@@ -239,6 +239,10 @@ class Ingest:
         return parts
 
     async def _commit(self, parts: list[BatchSlice]) -> None:
+        # One may have been withdrawn since it was taken: its caller went, and memory had no room for its events.
+        parts = [part for part in parts if not part.batch.failed]
+        if not parts:
+            return
         try:
             await self._store_together(parts)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
