@@ -50,11 +50,13 @@ app.command()(database.horizon)
 
 @app.command()
 def health(
-    address: Annotated[str | None, typer.Argument(help="Its address.", show_default="where `listen` says")] = None,
-    service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = DEFAULT_SERVICE,
+    address: Annotated[
+        str | None, typer.Argument(help="The address of the server.", show_default="where `listen` says")
+    ] = None,
+    service: Annotated[str, typer.Option(help="A gRPC service, or `liveness` or `readiness`.")] = DEFAULT_SERVICE,
     config: Config = None,
 ) -> None:
-    """Ask a server on this machine whether it is serving; exit code 0 if so. For container health checks."""
+    """Check whether a server on this machine is serving; exit code 0 if so. For container health checks."""
     try:
         answer = ask(address, service, config)
     except ProbeError as error:

@@ -16,12 +16,14 @@ _AFTER_SIGNAL = 128
 
 
 def backup(
-    to: Annotated[Path, typer.Option("--to", help="The file to write; it appears when it is whole.")],
+    to: Annotated[
+        Path, typer.Option("--to", help="The backup file to write; it appears once it is complete and checked.")
+    ],
     database: Database = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,  # noqa: FBT002
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,  # noqa: FBT002
     config: Config = None,
 ) -> None:
-    """Copy a SQLite database to a file, beside a running server: all that was acknowledged before, and checked."""
+    """Back up a SQLite database to a file and check it, while a server runs: all that was acknowledged before."""
     settings = settings_of(config, {"database": database})
     signal.signal(signal.SIGTERM, _end)
     with errors_reported():
@@ -29,14 +31,14 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Option("--from", help="The backup; it is only read.")],
+    source: Annotated[Path, typer.Option("--from", help="The backup file; it is not changed.")],
     database: Database = None,
     force: Annotated[  # noqa: FBT002
-        bool, typer.Option("--force", help="Replace a database that is there; the old one is kept under another name.")
+        bool, typer.Option("--force", help="Replace an existing database; the old one is kept under another name.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Put a backup in a database's place, after it was verified. Stop the server first."""
+    """Verify a backup and put it in place of the database. Stop the server first."""
     settings = settings_of(config, {"database": database})
     signal.signal(signal.SIGTERM, _end)
     with errors_reported():
@@ -44,5 +46,5 @@ def restore(
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Ends the command where it is, so that it takes away what is not finished."""
+    """Ends the command as if it had failed, so that it removes the unfinished file."""
     sys.exit(_AFTER_SIGNAL + number)

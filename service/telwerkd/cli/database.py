@@ -25,11 +25,11 @@ class Counted(enum.Enum):
 def migrate(
     database: Database = None,
     distribute: Annotated[  # noqa: FBT002  # a flag of the command line
-        bool, typer.Option("--distribute", help="Then shard the tables by account, where PostgreSQL has Citus.")
+        bool, typer.Option("--distribute", help="Also shard the tables by account, if PostgreSQL has Citus.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Bring the database's schema up to date. Safe to repeat, and twice at once; on SQLite, stop the server first."""
+    """Upgrade the database schema. Safe to repeat, and to run twice at once; on SQLite, stop the server first."""
     settings = settings_of(config, {"database": database})
     revision = run(open_store.migrate(settings.database))
     typer.echo(f"{settings.database} is at schema {revision}.")
@@ -42,12 +42,12 @@ def copy(
     source: Annotated[str, typer.Option("--from", help="The SQLite file: a path, or sqlite:///path.")],
     target: Annotated[str, typer.Option("--to", help="An empty PostgreSQL: postgresql://user@host/database.")],
 ) -> None:
-    """Move from a SQLite file to PostgreSQL, and compare both. Stop the server first; run it again if interrupted."""
+    """Copy a SQLite database to PostgreSQL, and compare both. Stop the server first; if interrupted, run it again."""
     run(audits.copy(_located(source), _located(target)))
 
 
 def verify(database: Database = None, config: Config = None) -> None:
-    """Check every counter against the fold of the log; exit code 1 on any difference. Safe beside a running server."""
+    """Compare every counter with the log of events; exit code 1 on any difference. Safe while a server runs."""
     settings = settings_of(config, {"database": database})
     clean = run(audits.verify(settings.database))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
@@ -56,16 +56,16 @@ def verify(database: Database = None, config: Config = None) -> None:
 def rebuild(
     account: Annotated[str | None, typer.Option(help="Only this account.")] = None,
     kpis: Annotated[
-        Counted | None, typer.Option(help="What the account is to be counted from now on; needs --account.")
+        Counted | None, typer.Option(help="The KPIs that the account counts from now on; requires --account.")
     ] = None,
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Count by the present rules what is stored, and make the counters what the log says.
+    """Recount stored events by the present rules, and repair the counters from the log.
 
-    After an upgrade that brings KPIs, a changed rule, or damage. Safe beside a running server; if it was stopped, run
-    it again. With `--account A --kpis ten` the KPIs of part two of the rules are taken out of an account, which is
-    counted by the ten alone from then on; `--kpis all` counts them anew.
+    Run it after an upgrade that adds KPIs or changes a rule, or to repair damage. Safe while a server runs; if
+    interrupted, run it again. `--account A --kpis ten` removes the KPIs of part two of the rules from an account, which
+    then counts the first ten KPIs only; `--kpis all` counts the others again.
     """
     if kpis is not None and account is None:
         fail("--kpis is of one account: name it with --account")
@@ -79,12 +79,12 @@ def rebuild(
 def limits(
     account: Annotated[str, typer.Option(help="The account.")],
     names_max: Annotated[
-        int | None, typer.Option(min=0, help="Set the account's own names_max; 0 takes the setting again.")
+        int | None, typer.Option(min=0, help="Set the account's own names_max; 0 restores the general setting.")
     ] = None,
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Show how many names an account has, and change how many it may have. Safe beside a running server."""
+    """Show how many names an account has, or change its limit. Safe while a server runs."""
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)
     run(audits.limits(settings.database, AccountId(account), settings.names_max, names_max))
@@ -96,16 +96,16 @@ def horizon(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
-            help="Take it back to this instant (UTC), so that events from then on are taken again.",
+            help="Set it back to this instant (UTC): events from then on are accepted again.",
         ),
     ] = None,
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Show an account's horizon, before which events were purged and are refused; or take it back.
+    """Show an account's retention horizon (earlier events are purged and refused), or set it back.
 
-    For after a purge by a clock that was wrong: set the clock right first. What was purged stays purged, counted, and
-    refused. Safe beside a running server, whose writes wait meanwhile.
+    Use it after a purge by a wrong clock, once the clock is right. Purged events stay purged and counted, and are still
+    refused. Safe while a server runs; its writes wait meanwhile.
     """
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)

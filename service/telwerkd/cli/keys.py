@@ -29,13 +29,11 @@ _File = Annotated[
 @keys_app.command()
 def create(
     file: _File,
-    account: Annotated[
-        list[str], typer.Option(help=f"An account to grant; `{EVERY_ACCOUNT}` is every one. Repeatable.")
-    ],
+    account: Annotated[list[str], typer.Option(help=f"An account to grant; `{EVERY_ACCOUNT}` grants all. Repeatable.")],
     role: Annotated[list[Role], typer.Option(help="A role to grant. Repeatable.")],
     key_id: Annotated[str | None, typer.Option("--id", help="The key's id in the file. Default: a random one.")] = None,
 ) -> None:
-    """Make a key, add it to the file, and print it: this once, for only its hash is kept."""
+    """Create a key, add it to the file, and print it. It is shown only once: the file keeps its hash."""
     try:
         token = keys_file.create(file, account, role, key_id)
     except KeysFileError as error:
@@ -47,7 +45,7 @@ def create(
 
 @keys_app.command(name="list")
 def list_keys(file: _File) -> None:
-    """List ids, accounts and roles, a key to a line."""
+    """List the id, accounts and roles of each key, one per line."""
     try:
         keys = keys_file.load(file)
     except KeysFileError as error:
@@ -59,9 +57,9 @@ def list_keys(file: _File) -> None:
 
 @keys_app.command()
 def revoke(
-    file: _File, key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `list` shows it.")]
+    file: _File, key_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the key, as `list` prints it.")]
 ) -> None:
-    """Take a key out of the file. A running service refuses it from the next second on."""
+    """Remove a key from the file. A running server refuses it within a second."""
     try:
         keys_file.revoke(file, key_id)
     except KeysFileError as error:

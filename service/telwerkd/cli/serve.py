@@ -55,7 +55,7 @@ def serve(
     log_level: Annotated[LogLevel | None, typer.Option(help=help_of("log_level"), show_default="info")] = None,
     config: Config = None,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
+    """Run the server until SIGTERM or Ctrl-C. Without options: a SQLite file, on loopback, in plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
     found = loaded(config, flags)
     settings = found.settings

@@ -22,7 +22,7 @@ settings_app = typer.Typer(cls=PlainGroup, invoke_without_command=True)
 
 @settings_app.callback()
 def show(context: typer.Context, config: Config = None) -> None:
-    """List every setting with its value now, and where it comes from: environment (TELWERK_...), file, or default."""
+    """List every setting with its value and its source: environment (TELWERK_...), file or default."""
     if context.invoked_subcommand is not None:
         return
     found = loaded(config, {})
@@ -39,10 +39,10 @@ def schema() -> None:
 
 
 def check(database: Database = None, config: Config = None) -> None:
-    """Check the settings and the database, a line for each finding; exit code 1 if there is any.
+    """Check the settings and the database; print a line per finding, and exit with 1 if there is any.
 
-    Of settings: unknown names, wrong values, contradictions, and files that they name. Of the database, where there is
-    one: schema, structure, and some accounts' counters against the log. Safe beside a running server.
+    It checks settings for unknown names, invalid values, contradictions and unusable files; and the database, if there
+    is one, for its schema, its structure, and the counters of some accounts. Safe while a server runs.
     """
     found, findings = _settings(config, database)
     for finding in findings:

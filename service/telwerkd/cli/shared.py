@@ -34,7 +34,7 @@ Database = Annotated[str | None, typer.Option(help=help_of("database"), show_def
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="A TOML file of settings; names as in `telwerkd settings`. Else the one that TELWERKD_CONFIG names.",
+        help="TOML file of settings, named as in `telwerkd settings`. Default: the file that TELWERKD_CONFIG names.",
         show_default=False,
     ),
 ]
