@@ -11,7 +11,7 @@ from benchmarks.run import LINES, run as run_all
 from benchmarks.scale import FULL, QUICK
 
 app = typer.Typer(
-    help="Measures Telwerk beside what limits it, and beside others. What counts is ratios, taken in pairs.",
+    help="Measure Telwerk against what limits it, and against other ways to the same numbers, as ratios in pairs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -51,7 +51,7 @@ def grow(
 def run_long(
     minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 30,
 ) -> None:
-    """Take in live traffic at 70% of its peak with a dashboard beside it; compare the last minutes with the first."""
+    """Ingest live traffic at 70% of its peak, with a dashboard beside it; compare the last minutes with the first."""
     with bench(FULL, ()) as running:
         print(soak.soak(running, minutes))
 

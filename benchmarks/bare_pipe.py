@@ -1,4 +1,4 @@
-"""The floor of taking in: the same requests decoded and stored, with the same durability; no rules, no counters.
+"""The floor of ingest: the same requests decoded and stored, with the same durability; no rules, no counters.
 
     python -m benchmarks.bare_pipe DATABASE LISTEN
 

@@ -99,7 +99,7 @@ def table(curves: Sequence[dict[str, Any]]) -> str:
 
 
 def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
-    """With what is stored: the speed of taking in and of questions, memory, disk."""
+    """With what is stored: the speed of ingest and of queries, memory, disk."""
     measured: dict[str, list[float]] = {
         "rate": [],
         "total": [],
@@ -119,7 +119,7 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
             measured["disk"].append(server.disk_bytes() / stored)
     x = "stored events"
     of = tuple(xs)
-    yield Curve("ingest", "taking in", "events/s", x, of, tuple(measured["rate"]))
+    yield Curve("ingest", "ingest", "events/s", x, of, tuple(measured["rate"]))
     yield Curve("queries-by-events", "year by day, total", "ms", x, of, tuple(measured["total"]))
     yield Curve("queries-by-events", "year by day, by 50 operators", "ms", x, of, tuple(measured["operators"]))
     yield Curve("queries-by-events", "2,880 points", "ms", x, of, tuple(measured["points"]))
@@ -131,7 +131,7 @@ def _random_ids(bench: Bench, extent: Extent) -> Iterator[Curve]:
     """The same with conversation ids that have no order, so that every one goes to another place of the file."""
     with telwerkd() as server:
         xs, rates = zip(*_filled(bench, server, extent, random_ids=True), strict=True)
-    yield Curve("ingest", "taking in, conversation ids without order", "events/s", "stored events", xs, rates)
+    yield Curve("ingest", "ingest, conversation ids without order", "events/s", "stored events", xs, rates)
 
 
 def _filled(bench: Bench, server: Server, extent: Extent, *, random_ids: bool) -> Iterator[tuple[float, float]]:
@@ -164,7 +164,7 @@ def _operators(bench: Bench, extent: Extent) -> Iterator[Curve]:
             for name, milliseconds in _questions(bench, server, 1):
                 measured[name].append(milliseconds)
     x, of = "operators", tuple(map(float, extent.operators))
-    yield Curve("operators-ingest", "taking in", "events/s", x, of, tuple(measured["rate"]))
+    yield Curve("operators-ingest", "ingest", "events/s", x, of, tuple(measured["rate"]))
     yield Curve("operators", "year by day, total", "ms", x, of, tuple(measured["total"]))
     yield Curve("operators", "year by day, by operator (the answer grows)", "ms", x, of, tuple(measured["operators"]))
 

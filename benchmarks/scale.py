@@ -10,7 +10,7 @@ class Scale:
     name: str
     pairs: int
     bulk_conversations: int
-    """Sent in one sample of taking in."""
+    """Sent in one sample of ingest."""
     single_conversations: int
     """Sent in one sample of single-event calls, by 64 callers."""
     streamed_conversations: int

@@ -135,7 +135,7 @@ def has_workers() -> bool:
 
 @contextmanager
 def bare_pipe(database: str | None = None, workers: int = 1) -> Iterator[Server]:
-    """The floor of taking in: `benchmarks.bare_pipe`, as many processes on one port as there are workers."""
+    """The floor of ingest: `benchmarks.bare_pipe`, as many processes on one port as there are workers."""
     with TemporaryDirectory(prefix="telwerk-floor-") as folder, ExitStack() as running:
         address, processes = "127.0.0.1:0", []
         for _ in range(workers):

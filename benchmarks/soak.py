@@ -86,7 +86,7 @@ def _peak(bench: Bench, server: Server, feed: Feed) -> float:
 
 
 def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
-    """Takes in and asks beside one another. The questions end with the day that events come in for."""
+    """Ingests and queries at the same time. The queries end with the day that events come in for."""
     today = int((feed.next_conversation - feed.workload.first) / _PER_DAY)
     part = feed.take(int(pace * _SLICE_SECONDS) // CHAT_EVENTS, spread=True)
     sending = bench.sender.start(send, server.address, part, made_before=False, events_per_second=pace)
@@ -125,8 +125,8 @@ def _p99_ms(seconds: Iterable[Sequence[float]]) -> float:
 
 
 _MEASURES: tuple[tuple[str, str, Bar, Callable[[Sequence[Slice]], float]], ...] = (
-    ("taking in", "events/s", Bar("≥", 0.9), lambda some: fmean(s.events_per_second for s in some)),
+    ("ingest", "events/s", Bar("≥", 0.9), lambda some: fmean(s.events_per_second for s in some)),
     ("queries, p99", "ms", Bar("≤", 1.1), lambda some: _p99_ms(s.query_seconds for s in some)),
-    ("calls that take in, p99", "ms", Bar("≤", 1.1), lambda some: _p99_ms(s.call_seconds for s in some)),
+    ("ingest calls, p99", "ms", Bar("≤", 1.1), lambda some: _p99_ms(s.call_seconds for s in some)),
     ("memory (PSS)", "MB", Bar("≤", 1.1), lambda some: fmean(s.memory_mb for s in some)),
 )

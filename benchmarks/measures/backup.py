@@ -1,4 +1,4 @@
-"""B1: what taking in waits for while the database is backed up, beside what it waits for alone."""
+"""B1: how long single events take while the database is backed up, and how long alone."""
 
 import subprocess
 import sys

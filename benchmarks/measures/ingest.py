@@ -1,4 +1,4 @@
-"""R1, R2, R2b, R7, R9, U1, sizes: how fast events are taken in, beside a floor that has the same durability."""
+"""R1, R2, R2b, R7, R9, U1, sizes: how fast events are ingested, beside a floor that has the same durability."""
 
 from collections.abc import Iterator, Sequence
 
@@ -54,14 +54,14 @@ def of_an_upgrade(bench: Bench) -> Iterator[Line]:
     with telwerkd(kpis="ten") as server:
         feed = Feed()
         conversations = bench.scale.stored_events // feed.workload.conversation_events
-        bench.say("U1: taking in")
+        bench.say("U1: ingest")
         rate = _rate(bench, server, feed.take(conversations))
-        bench.say("U1: counting anew")
+        bench.say("U1: rebuild")
         seconds = rebuild(str(server.folder / DATABASE), "all")
         events = conversations * feed.workload.conversation_events
-        what = f"`telwerkd rebuild` counts {events:,} stored events anew, by 20 KPIs in the place of ten"
+        what = f"`telwerkd rebuild` counts {events:,} stored events again, by 20 KPIs instead of ten"
         pairs = [(events / seconds, rate)]
-        yield Row("U1", what, "taking them in with ten", _EVENTS, pairs, None, f"{seconds:.0f} s")
+        yield Row("U1", what, "their ingest with ten", _EVENTS, pairs, None, f"{seconds:.0f} s")
 
 
 def after_many(bench: Bench) -> Iterator[Line]:
@@ -86,7 +86,7 @@ def after_many(bench: Bench) -> Iterator[Line]:
         memory, rss = full.memory_bytes(), full.rss_bytes()
     stored = f"{scale.stored_more_events:,} stored events"
     for name, what, beside, unit, of_line, bar in (
-        ("R7", f"taking in at {stored}", "at none", _EVENTS, pairs, Bar("≥", 0.8)),
+        ("R7", f"ingest at {stored}", "at none", _EVENTS, pairs, Bar("≥", 0.8)),
         (
             "S1",
             f"on disk at {stored}, 20 KPIs and all else included",
@@ -128,7 +128,7 @@ def on_postgres(bench: Bench, postgres: str) -> Iterator[Line]:
 
 
 def _begun(bench: Bench, *servers: Server) -> Feed:
-    """What follows on some events that every server has taken in already, to be warm."""
+    """What follows on some events that every server has ingested already, to be warm."""
     feed = Feed()
     first = feed.take(100)
     for server in servers:

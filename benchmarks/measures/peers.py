@@ -118,7 +118,7 @@ def _numbers(bench: Bench, ours: Server, question: YearByDay) -> Numbers:
 
 
 def row_by_row(bench: Bench) -> Iterator[Line]:
-    """P1: taking in beside an ORM that counts row by row."""
+    """P1: ingest beside an ORM that counts row by row."""
     bench.say("P1: an ORM, row by row")
     pairs = []
     with telwerkd() as ours, TemporaryDirectory(prefix="telwerk-orm-") as folder:

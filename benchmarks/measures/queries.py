@@ -37,7 +37,7 @@ def of_one_account(bench: Bench) -> Iterator[Line]:
         if bench.wants("R3", "R4"):
             yield from _beside_no_op(bench, server)
         if bench.wants("R6"):
-            yield from _while_taking_in(bench, server)
+            yield from _during_ingest(bench, server)
 
 
 def _beside_no_op(bench: Bench, server: Server) -> Iterator[Line]:
@@ -93,10 +93,10 @@ def _years(question: YearByDay, n: int) -> AskedAnew:
     return anew
 
 
-def _while_taking_in(bench: Bench, server: Server) -> Iterator[Line]:
+def _during_ingest(bench: Bench, server: Server) -> Iterator[Line]:
     """R6. Events come in for days that the questions ask about."""
     live = Feed(Workload(conversations_per_day=_LIVE_PER_DAY), DAYS * _LIVE_PER_DAY)
-    bench.say("R6: how fast events are taken in")
+    bench.say("R6: how fast events are ingested")
     sent = bench.sender.run(send, server.address, live.take(bench.scale.bulk_conversations))
     half = sent.events / (sent.seconds + server.finish()) / 2
     for by_operator in (False, True):
