@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help demo serve test test-long test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-instructions bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image release clean
 
-help: ## this list
+help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
@@ -42,25 +42,25 @@ $(VENV)/stubs/installed: pyproject.toml $(VENV)/installed
 	$(VENV)/stubs/bin/python -m pip install -q --disable-pip-version-check --group stubs
 	@touch $@
 
-demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each KPI
+demo: $(VENV)/installed ## run simulated chats on a server of its own, and show the answer of each KPI
 	$(BIN)/python clients/python/examples/demo
 
-serve: $(VENV)/installed page-where-node-is ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db, with its page on port 50080
-	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and then open the page, whose address stands below'
+serve: $(VENV)/installed page-where-node-is ## run a server on 127.0.0.1:50051 with the SQLite file telwerk.db; its page is on port 50080
+	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and then open the page at the address below'
 	$(BIN)/telwerkd serve
 
 # Most tests wait for servers of their own: four at a time keep two cores busy. A file stays together, and those that
 # take longest come first (tests/conftest.py).
 ALL_TESTS := $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/tested ## every test; what goes by chance or repeats is tried briefly
+test: $(VENV)/tested ## run every test, with a part of the random and repeated work
 	$(ALL_TESTS)
 	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
 
-test-long: $(VENV)/tested ## the same in full: all examples, kills and damages, and each program started as its users do
+test-long: $(VENV)/tested ## run every test with all examples, kills and damages, and start each program as its users do
 	TELWERK_LAWS=1 TELWERK_TEST_EXEC=1 $(ALL_TESTS)
 
-test-clients: $(VENV)/browsing browser ## the clients of all languages, the tools of the field and the page; needs go, node with npm, java with mvn
+test-clients: $(VENV)/browsing browser ## test the clients of all languages, the gRPC tools and the page; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
 	$(MAKE) -s test-page PAGE_TESTS='$(PAGE_IN_SHORT)'
 
@@ -74,7 +74,7 @@ PAGE_TESTS    := tests/page
 
 .PHONY: test-page browser
 # By themselves: Playwright has an event loop of its own, which tests that are coroutines cannot share.
-test-page: $(VENV)/browsing browser ## the page in Chromium; needs node with npm
+test-page: $(VENV)/browsing browser ## test the page in Chromium; needs node with npm
 	$(BIN)/python -m pytest -q $(PAGE_TESTS)
 	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_NODE)/installed && cd clients/page && npm test --silent; fi
 
@@ -88,94 +88,94 @@ browser:
 # Minutes, most of them to compile Helm and to build what is handed out.
 RELEASE_TESTS := tests/tools/test_release.py tests/tools/test_helm.py
 .PHONY: test-release
-test-release: $(VENV)/checked ## what is handed out, and the chart; before a release, or a change of deploy/
+test-release: $(VENV)/checked ## test the files of a release and the chart; use it before a release or a change of deploy/
 	$(BIN)/python -m pytest -q $(RELEASE_TESTS)
 
-laws: $(VENV)/tested ## the property tests, with sixteen times the examples of test-long
+laws: $(VENV)/tested ## run the property tests with sixteen times the examples of test-long
 	TELWERK_LAWS=16 $(BIN)/python -m pytest -q tests/laws
 
-golden: $(VENV)/tested ## record the golden replies anew, once a change of what clients see is meant
+golden: $(VENV)/tested ## record the golden replies again, after an intended change of what clients see
 	$(BIN)/python -m tests.golden.record
 
-crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: nothing acknowledged is lost, every counter is right
+crash: $(VENV)/tested ## kill -9 a busy server or its writer 50 times: no acknowledged event is lost, every counter is right
 	$(BIN)/python -m tests.programs.crash 50
 
-storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
+storm: $(VENV)/tested ## run four server processes on one PostgreSQL for a minute: no deadlock, every counter is right
 	$(BIN)/python -m tests.programs.storm 60
 
 # How many; one takes some 30 ms.
 DAYS := 1000
 .PHONY: bridge-days
-bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
+bridge-days: $(VENV)/tested ## compare simulated days of Chatwoot, shuffled, late and repeated, with their stories; DAYS=1000
 	$(BIN)/python -m tests.programs.many_days $(DAYS)
 
 # Worlds of so many seeds, from one on.
 SEEDS := 1000
 FROM := 0
 .PHONY: simulate simulate-day simulate-mutations
-simulate: $(VENV)/tested ## simulated worlds: faults of every kind at any step, from seeds; SEEDS=1000 FROM=0
+simulate: $(VENV)/tested ## simulate worlds from seeds, with faults of every kind at any step; SEEDS=1000 FROM=0
 	$(BIN)/python -m tests.simulation $(SEEDS) $(FROM)
 
-simulate-day: $(VENV)/tested ## a server that lives a day in simulated time, without a fault: it holds no more at the end; an hour of CPU at most
+simulate-day: $(VENV)/tested ## simulate a day of a server without a fault: it holds no more at the end; an hour of CPU at most
 	$(BIN)/python -m tests.simulation.day
 
-simulate-mutations: $(VENV)/tested ## break what runs at the same time in ten ways: simulated worlds find each
+simulate-mutations: $(VENV)/tested ## break concurrent code in ten ways: simulated worlds find each of them
 	$(BIN)/python -m tests.simulation.mutations
 
-backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
+backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: every backup that exists verifies
 	$(BIN)/python tests/programs/backups.py 20
 
-failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
+failover: $(VENV)/tested ## kill PostgreSQL 20 times under a busy server: no acknowledged event is lost, SERVING again
 	$(BIN)/python -m tests.programs.failover 20
 
 # How many cases of each target; TARGET= names one (`.venv/bin/python -m tests.fuzz --help` lists them), SEED= its seed.
 CASES := 2000
 .PHONY: fuzz histories
-fuzz: $(VENV)/tested ## cases by chance at all that reads what others wrote; CASES=2000 of each kind, TARGET=, SEED=
+fuzz: $(VENV)/tested ## give random input to everything that reads input from others; CASES=2000 of each kind, TARGET=, SEED=
 	$(BIN)/python -m tests.fuzz --cases $(CASES) $(addprefix --target ,$(TARGET)) $(addprefix --seed ,$(SEED))
 
-histories: $(VENV)/tested ## clients of two servers on one PostgreSQL while connections break, for two minutes: what they saw is judged
+histories: $(VENV)/tested ## run clients of two servers on one PostgreSQL for two minutes, break connections, and check what they saw
 	$(BIN)/python -m tests.programs.histories 120
 
 # How long, in hours.
 HOURS := 2
 .PHONY: long-life
-long-life: $(VENV)/tested ## a real server at half its peak, purged every minute: what it holds and takes stays as it was; HOURS=2
+long-life: $(VENV)/tested ## run a real server at half its peak, purged every minute: its memory and times do not grow; HOURS=2
 	$(BIN)/python -m tests.programs.long_life $(HOURS)
 
 .PHONY: faults
-faults: $(VENV)/tested ## system calls that fail, full disks, signals, broken networks, PostgreSQL's troubles: what callers see, into docs/reliability.md
+faults: $(VENV)/tested ## fail system calls, disks, networks and PostgreSQL; write what callers see into docs/reliability.md
 	$(BIN)/python -m tests.programs.faults
 
 $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench
 	@touch $@
 
-bench: $(VENV)/benchable ## speed beside floors and peers, with the bars: R1 to R11; a quarter of an hour
+bench: $(VENV)/benchable ## measure speed against floors and peers, with the bars (R1 to R11); takes a quarter of an hour
 	$(BENCH) run
 
-bench-quick: $(VENV)/benchable ## the same on less, in a few minutes
+bench-quick: $(VENV)/benchable ## measure the same with fewer events, in a few minutes
 	$(BENCH) run --quick
 
-bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
+bench-growth: $(VENV)/benchable ## measure curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
 	$(BENCH) growth --full
 
-bench-stages: $(VENV)/benchable ## where the time of one event, and of one question, goes
+bench-stages: $(VENV)/benchable ## measure where the time of one event and of one query goes
 	$(BENCH) stages
 
-bench-instructions: $(VENV)/benchable ## instructions of one event and of one question, counted by valgrind: the same on every machine
+bench-instructions: $(VENV)/benchable ## count the instructions of one event and of one query with valgrind: the same on every machine
 	$(BENCH) instructions
 
-bench-attack: $(VENV)/benchable ## an attacker and a victim side by side: latency, how long the loop stood still, memory
+bench-attack: $(VENV)/benchable ## measure an attacker and a victim side by side: latency, how long the event loop stood still, memory
 	$(BENCH) attack
 
 bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
 	$(BENCH) document
 
-soak: $(VENV)/benchable ## 30 minutes of live traffic at 70% of its peak: the last five must be like the first
+soak: $(VENV)/benchable ## run 30 minutes of live traffic at 70% of its peak: the last five minutes must be like the first five
 	$(BENCH) soak
 
-check: $(VENV)/checked check-stubs check-page ## format, lint, types, the import ladder, the contract, the Dockerfiles and the composition
+check: $(VENV)/checked check-stubs check-page ## check format, lint, types, the import ladder, the contract, the Dockerfiles and the Compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -200,7 +200,7 @@ format: $(VENV)/checked ## format the code
 	$(BIN)/ruff check --fix-only -q .
 	cd protos && ../$(BIN)/buf format -w
 
-stubs: $(VENV)/stubs/installed ## make the Python stubs from the contract
+stubs: $(VENV)/stubs/installed ## generate the Python stubs from the contract
 	$(MAKE) -s stubs-in STUBS=clients/python
 
 # `STUBS` says where to.
@@ -262,7 +262,7 @@ check-page:
 	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_NODE)/installed && cd clients/page && npm run --silent check; \
 	else echo 'The types of the page are not checked: there is no node with npm here.'; fi
 
-tools: $(TOOLS)/installed ## grpcurl, grpc-health-probe and ghz, into .venv/tools; needs go
+tools: $(TOOLS)/installed ## install grpcurl, grpc-health-probe and ghz into .venv/tools; needs go
 	@echo 'Next:  make serve, and then  $(TOOLS)/grpcurl -plaintext 127.0.0.1:50051 list'
 
 # Helm and kubeconform, in a module of their own: what they need of each other's packages is not what the others need.
@@ -293,7 +293,7 @@ client-typescript: $(NODE)/installed
 client-java:
 	cd clients/java && mvn -q -B package >&2
 
-client-stubs: ## make the stubs of the other languages from the contract
+client-stubs: ## generate the stubs of the other languages from the contract
 	rm -rf clients/go/telwerkv1 clients/typescript/src/gen
 	$(MAKE) -s client-stubs-in STUBS=clients
 	for client in go typescript; do cp clients/service_config.json clients/$$client/; done
@@ -333,7 +333,7 @@ image-lock: $(VENV)/checked ## lock what the images install, with hashes, at the
 	printf '%s\n' ./clients/python './clients/bridges[serve,import]' | $(LOCK) -o deploy/bridge.lock
 	printf '%s\n' 'setuptools>=77' wheel | $(LOCK) -o deploy/image-build.lock
 
-image-digest: ## pin what the images are built from to the digests that their tags have now; needs docker and a registry
+image-digest: ## pin the base images to the current digests of their tags; needs docker and a registry
 	@for name in BASE NODE; do \
 	  base=$$(sed -n "s/^ARG $$name=\([^@]*\).*/\1/p" Dockerfile) && \
 	  digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
@@ -354,8 +354,8 @@ $(VENV)/releasing: $(VENV)/checked
 	$(GROUP) release
 	@touch $@
 
-release: $(VENV)/releasing $(NODE)/installed $(PAGE_NODE)/installed ## wheels, sdists, tarball, jar, bills of materials and checksums, into dist; needs node with npm, java with mvn
+release: $(VENV)/releasing $(NODE)/installed $(PAGE_NODE)/installed ## build wheels, sdists, tarball, jar, bills of materials and checksums into dist; needs node with npm, java with mvn
 	$(BIN)/python deploy/release.py $(DIST)
 
-clean: ## remove what make made
+clean: ## remove everything that make created
 	rm -rf $(VENV) dist $(NODE) $(PAGE_NODE) $(dir $(BUILT_PAGE)) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
