@@ -114,6 +114,7 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
         if message.kpi_id not in ids:
             raise FieldError("order_by.kpi_id", f"must be one of those asked for: {', '.join(ids)}")
         index = ids.index(message.kpi_id)
+    percentile = _percentile_of_order(message)
     if not message.measure:
         if request.HasField("top"):
             largest = OrderMeasure.RATE if isinstance(kpis[index], RateInfo) else OrderMeasure.COUNT
@@ -124,7 +125,7 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
     except ValueError:
         known = choices(pb.OrderMeasure.keys())
         raise FieldError("order_by.measure", f"{message.measure} is not one of {known}") from None
-    return Order(measure, message.descending, index, _percentile_of_order(message))
+    return Order(measure, message.descending, index, percentile)
 
 
 def _percentile_of_order(message: pb.OrderBy) -> float | None:
