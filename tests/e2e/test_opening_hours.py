@@ -74,14 +74,6 @@ async def test_opening_hours_are_encoded_beside_the_event_loop(server, monkeypat
     assert get_ident() not in threads
 
 
-def test_settings_of_an_account_have_the_same_reply_set_or_asked_for():
-    fields = settings.SetAccountSettingsResponse.DESCRIPTOR.fields_by_name
-    asked = settings.GetAccountSettingsResponse.DESCRIPTOR.fields_by_name
-    assert {name: (field.number, field.message_type) for name, field in fields.items()} == {
-        name: (field.number, field.message_type) for name, field in asked.items()
-    }
-
-
 async def test_an_account_has_default_opening_hours_until_it_has_none(server):
     """They are set by themselves or with the zone, are no widget in the list, and can be ended."""
     call = server.settings
@@ -105,48 +97,8 @@ async def test_an_account_has_default_opening_hours_until_it_has_none(server):
 
 
 WRONG = [
-    (settings.OpeningHours(week=weekly(1)), "time_zone"),
     (hours(*weekly(1), zone="Europe/Amsterdm"), "time_zone"),
-    (settings.OpeningHours(time_zone="UTC"), "week"),
-    (hours(*weekly(*[1] * 101)), "week"),
-    (hours(*weekly(0)), "week[0].weekday"),
-    (hours(*weekly(1, 8)), "week[1].weekday"),
-    (hours(*weekly(1), settings.WeeklyStretch(weekday=2)), "week[1].stretch.close_minute"),
-    (
-        hours(*weekly(1, stretch=settings.OpenStretch(open_minute=1_440, close_minute=1_500))),
-        "week[0].stretch.open_minute",
-    ),
-    (
-        hours(*weekly(1, stretch=settings.OpenStretch(open_minute=600, close_minute=600))),
-        "week[0].stretch.close_minute",
-    ),
-    (
-        hours(*weekly(1, stretch=settings.OpenStretch(open_minute=600, close_minute=1_441))),
-        "week[0].stretch.close_minute",
-    ),
     (hours(*weekly(1, 2), *weekly(2, stretch=MORNING)), "week[2].stretch"),
-    (
-        settings.OpeningHours(
-            time_zone="UTC", week=weekly(1), exceptions=[settings.DatedStretches(date=CHRISTMAS)] * 2
-        ),
-        "exceptions[1].date",
-    ),
-    (
-        settings.OpeningHours(
-            time_zone="UTC",
-            week=weekly(1),
-            exceptions=[settings.DatedStretches(date=CalendarDate(year=2026, month=2, day=29))],
-        ),
-        "exceptions[0].date",
-    ),
-    (
-        settings.OpeningHours(
-            time_zone="UTC",
-            week=weekly(1),
-            exceptions=[settings.DatedStretches(date=CHRISTMAS, stretches=[OFFICE, MORNING])],
-        ),
-        "exceptions[0].stretches[1]",
-    ),
 ]
 
 

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -56,9 +57,17 @@ def test_what_no_database_can_hold_is_no_place(place: object) -> None:
         decode(REQUEST, encode(REQUEST, place), Place)
 
 
-@pytest.mark.parametrize("token", ["", "x", "%%%%", "é", base64.urlsafe_b64encode(b"\xff" * 40).decode()])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("", "x", "%%%%", "é", "====", "A" * 10_000),
+        base64.urlsafe_b64encode(b"\xff" * 40).decode(),
+        base64.urlsafe_b64encode(msgspec.msgpack.encode([b"x" * 12, "soon", 3])).decode(),
+        *(encode(REQUEST, (7, "x"))[:length] for length in range(4, len(encode(REQUEST, (7, "x"))), 4)),
+    ],
+)
 def test_any_other_text_is_no_token(token: str) -> None:
-    """Whatever it is, by the field and the reason of a wrong token."""
+    """Whatever it is, a part of a right one too; by the field and the reason of a wrong token."""
     with pytest.raises(InvalidArgumentError, match="page_token") as caught:
         decode(REQUEST, token, Place)
     assert caught.value.reason is Reason.PAGE_TOKEN_INVALID

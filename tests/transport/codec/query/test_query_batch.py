@@ -14,7 +14,7 @@ def queries_of(raw: bytes) -> list[Message]:
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_queries_are_split_as_protobuf_does(large):
+def test_queries_are_split_as_protobuf_does(large: bool) -> None:  # noqa: FBT001  # pytest's
     """Small batches and large ones."""
     filter_ = kpi.Filter(operators=kpi.IdFilter(any_of=["x" * 100] * (300 if large else 1)))
     asked = [kpi.BatchedQuery(totals=kpi.QueryTotalsRequest(kpi_ids=[f"{n}"], filter=filter_)) for n in range(5)]
@@ -25,14 +25,14 @@ def test_queries_are_split_as_protobuf_does(large):
 
 @pytest.mark.parametrize("filling", [0, 20_000])
 @pytest.mark.parametrize("count", [0, 51])
-def test_a_batch_has_1_to_50_queries(count, filling):
+def test_a_batch_has_1_to_50_queries(count: int, filling: int) -> None:
     """Counted before they are decoded."""
     raw = kpi.BatchQueryRequest(queries=[kpi.BatchedQuery()] * count).SerializeToString() + field(9, b"x" * filling)
     with pytest.raises(LimitExceededError, match="from 1 to 50"):
         split_queries(raw, 100_000)
 
 
-def test_a_large_query_of_a_batch_is_refused_by_its_place():
+def test_a_large_query_of_a_batch_is_refused_by_its_place() -> None:
     """The setting is named."""
     raw = field(2, b"") + field(2, b"x" * 20_000)
     with pytest.raises(LimitExceededError, match=r"queries\[1\].*request_bytes_max"):
