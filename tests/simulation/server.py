@@ -257,7 +257,7 @@ class Server:
             await parts.store_rest(committing, untold)
         finally:
             try:
-                await background.end()
+                await parts.end(background)
             finally:
                 await self._opened.close()
 

@@ -181,6 +181,13 @@ class Components(NamedTuple):
             AdminService(store, clock, callers, self.names),
         )
 
+    async def end(self, background: Background) -> None:
+        """Ends the background tasks, and waits for reads whose callers have gone: then the store can be closed."""
+        try:
+            await background.end()
+        finally:
+            await self.readers.finish()
+
     async def store_rest(self, committing: "asyncio.Task[None]", untold_before: int) -> None:
         """Returns when what was submitted is stored; `untold_before` is `ingest.untold_events` of before the stop.
 

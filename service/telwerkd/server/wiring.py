@@ -163,7 +163,7 @@ async def _serving(
                 await parts.store_rest(started.committing, untold)
             finally:
                 await http.stop_probes()
-                await background.end()
+                await parts.end(background)
 
 
 def _grpc_server(

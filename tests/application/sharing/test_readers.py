@@ -141,6 +141,19 @@ async def test_what_runs_holds_its_place_although_its_caller_went_away(store: St
     await read(readers, GREEDY, thread)
 
 
+async def test_a_stop_waits_for_what_callers_left_running(store: Store) -> None:
+    """So that nothing of it goes on once the store is closed; the simulated world 356368 had such a task left."""
+    readers, slow = Readers(store, 100), Slow()
+    ended: list[int] = []
+    asked = asyncio.create_task(readers.read(OTHER, slow, ended.append))
+    await slow.begun(1)
+    asked.cancel()
+    await asyncio.wait([asked])
+    slow.let_go.set()
+    await readers.finish()
+    assert ended == [0]
+
+
 async def test_reading_and_computing_run_in_threads(store: Store) -> None:
     """On either database: what is computed in an answer that takes long keeps no other call waiting."""
     readers, here = Readers(store, 100), threading.current_thread()

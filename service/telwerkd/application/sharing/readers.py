@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
 
+_FINISH_SECONDS = 1.0
+"""How long a stop waits for jobs whose callers have gone; one that the database holds up is not waited for."""
+
 
 class ReaderTurns:
     """A semaphore with fair queues by account. For the event loop's thread only."""
@@ -106,6 +109,8 @@ class Readers:
         self._store = store
         self._turns = ReaderTurns(store.reads_at_once, waiting_queries_per_account_max)
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
+        self._jobs = set[asyncio.Future[Any]]()
+        """The running jobs, also those whose callers have gone."""
 
     def use(self, waiting_queries_per_account_max: int) -> None:
         """Sets the limit of the queues; queued reads stay."""
@@ -160,15 +165,22 @@ class Readers:
         await self._turns.take(account, waiting_is_bounded=waiting_is_bounded)
         return await self._held(account, asyncio.ensure_future(job()))
 
+    async def finish(self) -> None:
+        """Waits for running jobs, for a second at most: once all callers have ended, before the store is closed."""
+        if self._jobs:
+            await asyncio.wait(self._jobs, timeout=_FINISH_SECONDS)
+
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Runs work without database access in a thread. For jobs within their turn (`run`)."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work)
 
     async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:
         def ended(ended: "asyncio.Future[Any]") -> None:
+            self._jobs.discard(ended)
             self._turns.give_back(account)
             if not ended.cancelled():
                 ended.exception()  # seen, also where nobody waits for it any more
 
+        self._jobs.add(running)
         running.add_done_callback(ended)
         return await asyncio.shield(running)
