@@ -27,12 +27,12 @@ class AdmissionTransaction(AccountView, WidgetsView, NamesView, LogView, Convers
     """The reads on which verdicts depend."""
 
 
-class _Known(NamedTuple):
+class _Remembered(NamedTuple):
     """What one transaction of an account caches for the next.
 
     Settings and conversations are valid while no other server has written: while `version` is the account's. Names stay
-    valid longer, as others only add to them: those since `names_version` are read, unless some were freed, which
-    `names_freed` counts.
+    valid longer, as others only add to them: a name that is not among them makes all be read again, if the account has
+    changed since `names_version`. If some were freed, which `names_freed` counts, no cached name is used.
     """
 
     names_version: int
@@ -49,6 +49,7 @@ class _Log(NamedTuple):
     present: dict[EventId, Event]
     """The stored and accepted events that have the ids of submitted ones."""
     accepted: list[Event]
+    """`_Counting.advance` removes those that it refuses from this list, and sorts it."""
 
 
 class Admission:
@@ -64,7 +65,7 @@ class Admission:
         self._logs = {conversation: _Log({}, []) for conversation in ids}
         account = tx.account()
         self._horizon = account.horizon
-        known: _Known | None = tx.recall()
+        known: _Remembered | None = tx.recall()
         if known is not None and known.version == account.version:
             self._widgets, self._kept = known.widgets, known.hot
         else:
@@ -141,7 +142,7 @@ class Admission:
         """Returns the accepted events by conversation, in the order of submission."""
         return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
 
-    def known(self, changed: Mapping[ConversationId, Conversation]) -> _Known:
+    def known(self, changed: Mapping[ConversationId, Conversation]) -> _Remembered:
         """Returns the cache for the next transaction: names with the new ones, settings, and changed conversations."""
         version = self._tx.account().version
         added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
@@ -151,7 +152,7 @@ class Admission:
         }
         # What others have added since is still not in it, if nothing made us look.
         names_at = version if self._known_at == self._version else self._known_at
-        return _Known(
+        return _Remembered(
             names_at, {**self._known, **added}, self._names_freed, version, self._widgets, self._kept.with_(hot)
         )
 

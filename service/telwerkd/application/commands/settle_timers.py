@@ -43,6 +43,7 @@ def _settle(command: SettleTimers, tx: SettlingTransaction) -> int:
     counted = dict(islice(tx.every_due(high_water), conversations_max))
     if counted:
         tx.put_conversations({conversation: row.settled(high_water)[0] for conversation, row in counted.items()})
+        # No count has changed, but what is cached of these conversations is out of date.
         tx.bump_version()
         return conversations_max
     until, count = tx.due_count(now, conversations_max)

@@ -76,7 +76,11 @@ class IngestFigures:
 
 
 class Ingest:
-    """Stores batches, in the order in which an account's come. Start with `run` in a task of its own."""
+    """Stores batches. Start with `run` in a task of its own.
+
+    Those of an account are sent in the order in which they come. A transaction that was sent ahead may overtake what
+    the one before it postpones or, after a defect, repeats.
+    """
 
     def __init__(
         self,
@@ -232,7 +236,9 @@ class Ingest:
         if not self._scheduling.merges_accounts:
             busy.update(part.batch.account for parts in self._committing.values() for part in parts)
         elif self._committing and (self._waiting.is_shared or self._waiting.weight < self._scheduling.ahead_weight_min):
-            return []  # an account that shares waits for the rest of one transaction, not for another whole one
+            # An account that shares waits for the rest of one transaction, not for another whole one; and few events
+            # had better wait for more (`WriteScheduling.ahead_weight_min`).
+            return []
         parts = self._waiting.take(busy, merges_accounts=self._scheduling.merges_accounts)
         if self._waiting.rest_seconds:
             asyncio.get_running_loop().call_later(self._waiting.rest_seconds, self._wake.set)

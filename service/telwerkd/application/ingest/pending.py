@@ -36,6 +36,8 @@ class Pending:
         """The events; None for those that have a verdict."""
         self._weights = weights_of(events)
         self._waiting: Sequence[int] = range(len(events))
+        """The indexes of the events that are not yet in a transaction: a range while they are in the order in which
+        they were sent, a list once they are grouped by conversation, or some were postponed."""
         self._outcomes: list[Postponable] = [None] * len(events)
         self._unanswered = len(events)
         self.failed = False
@@ -77,7 +79,7 @@ class Pending:
         If not all fit, they are taken by conversation, so that one that must be folded again is so only once.
         """
         count = self._count(self._waiting, room)
-        if count < len(self._waiting) and isinstance(self._waiting, range):
+        if count < len(self._waiting) and isinstance(self._waiting, range):  # not grouped yet
             self._waiting = self._by_conversation()
             count = self._count(self._waiting, room)
         indexes, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -23,8 +23,8 @@ WRITER_TIMES: Final = 1.0
 """The pause at the writer, a multiple of the work there: smaller, as a call waits for it once, for one transaction."""
 
 _CREDIT_SECONDS: Final = 0.1
-"""Rest that an account may owe: one that has been quiet works for a third of it, or half at the writer, without any,
-as a page does that asks for ten numbers at once."""
+"""Rest that an account may owe before it must take any. One that has been quiet works for 0.05 s at the event loop
+(`LOOP_TIMES`), and for 0.1 s at the writer, without a pause: so does a page that asks for ten numbers at once."""
 
 _OWED_SECONDS_MAX: Final = 0.25
 """Rest that an account owes at most beyond that, however long a piece of its work took."""
@@ -66,7 +66,10 @@ class AccountThrottle:
         """The instant at which an account's pauses will be over."""
 
     def worked(self, account: AccountId, seconds: float) -> None:
-        """Charges an account for a piece of work that has just ended."""
+        """Charges an account for a piece of work that has just ended, and took so many seconds.
+
+        Of a call that brings no events it is the whole call (`account_turns`), its wait for a thread included.
+        """
         if not self._sharing.is_shared:
             return
         now = self._clock()
