@@ -64,7 +64,9 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
     # than it moves, and files little of it again.
     moved = wanted - len(left)
     row_entries = min(max(_LEFT_ENTRIES_MIN, moved), _LEFT_ENTRIES_MAX)
-    tx.replace_deltas(measure, last, left.pieces(max(row_entries, -(-len(left) // max(1, last)))))
+    # Each row needs a version of its own, from `last` down to 1: there must not be more rows than versions.
+    row_entries_min = -(-len(left) // max(1, last))
+    tx.replace_deltas(measure, last, left.pieces(max(row_entries, row_entries_min)))
     return moved
 
 

@@ -69,8 +69,8 @@ _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:accoun
 class PostgresStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables.
 
-    It does not read in the event loop (no `ReadsInline`): statements are awaited, and computations must not run in a
-    greenlet (`telwerkd.storage.postgres.threads`).
+    It does not read in the event loop (no `ReadsInline`): statements are awaited, and what a query computes must not
+    run in a greenlet (`telwerkd.storage.postgres.threads`).
     """
 
     scheduling = WriteScheduling(merges_accounts=False, writes_at_once=WRITERS)
@@ -241,7 +241,10 @@ class PostgresStore(AcrossAccounts):
         raise AssertionError("the last attempt returns or raises")
 
     async def _shielded(self, writing: Awaitable[T]) -> T:
-        """Awaits a write in a task that survives the caller's cancellation, so that a commit is never broken off."""
+        """Awaits a transaction in a task that survives the caller's cancellation.
+
+        So no commit is broken off, and no thread loses the connection that it reads on.
+        """
         task = asyncio.ensure_future(writing)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
@@ -255,7 +258,12 @@ def _prove(connection: sa.Connection) -> None:
 
 
 def _are_brief(commands: Sequence[Command[Any]]) -> bool:
-    """Whether commands store few events, and do nothing else."""
+    """Whether commands store few events, and do nothing else.
+
+    These may compute in a greenlet (`telwerkd.storage.postgres.threads`), although they use numpy: opening hours are
+    laid out in arrays of a year, none of which is large, and delta entries are only converted to columns, without
+    arithmetic on temporary arrays.
+    """
     weight = 0
     for command in commands:
         if not isinstance(command, IngestBatch) or sum(map(len, command.batches)) > _WEIGHT_IN_LOOP_MAX:

@@ -1,8 +1,8 @@
 """Work on a PostgreSQL connection in a thread, with each of its statements in the event loop.
 
-Two reasons. Computations between statements may take long, and would block every other call. And they must not run in
-the greenlets in which SQLAlchemy suspends a statement: for large temporary arrays numpy unwinds the stack, which is not
-possible beyond a greenlet's first frame, and the process crashes.
+Two reasons. Computations between statements may take long, and would block every other call. And those of a query must
+not run in the greenlets in which SQLAlchemy suspends a statement: in arithmetic on large temporary arrays numpy unwinds
+the stack, which is not possible beyond a greenlet's first frame, and the process crashes.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 1_000
 
 
 class StatementsInLoop:
-    """The part of `sqlalchemy.Connection` that reading needs, for a thread; the loop waits for the database."""
+    """The part of `sqlalchemy.Connection` that transactions use, for a thread; the loop waits for the database."""
 
     def __init__(self, connection: AsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
         self._async = connection

@@ -24,14 +24,14 @@ class Bulk(Protocol):
         rows: Sequence[Values],
         replacing: tuple[str, ...] | None = None,
     ) -> None:
-        """Adds rows, sorted by their keys.
+        """Adds rows, which the caller has sorted by their keys: SQLite's tables are clustered by them.
 
         Where the key is there already, the `replacing` columns are replaced; with an empty tuple the old row stays as
         it is, and with None it is an error.
         """
 
     def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
-        """Removes the rows with these keys, sorted."""
+        """Removes the rows with these keys, which the caller has sorted."""
 
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]

@@ -15,6 +15,7 @@ from telwerkd.storage.sql.account_part import AccountPart, Statement, check_type
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 _DELTA_COLUMNS = ("measure", "version", "size", "leaves")
+"""`leaves` holds the entries; the name is from before they were called so."""
 
 _OF_MEASURE = (deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure"))
 _SIZES = Statement(
@@ -30,7 +31,10 @@ class CounterRows(AccountPart):
     """Reads and writes counters by their keys."""
 
     def add_deltas(self, changes: Deltas) -> None:
-        """Files delta entries under the account's version. Queries add them; compaction moves them into chunks."""
+        """Files delta entries under the account's version. Queries add them; compaction moves them into chunks.
+
+        This transaction must have raised the version: with the measure, it is the key of a row.
+        """
         version = self.account().version
         rows = [
             (measure, version, len(entries), records.entries_blob(entries))

@@ -7,7 +7,8 @@ from telwerkd.domain.ids import AccountId
 _ACCOUNTS_MAX = 1_000
 
 _WEIGHT_MAX = 500_000
-"""In names, of all accounts together: some 50 MB. The account that wrote last is remembered whatever it weighs."""
+"""In names, of all accounts together: some 50 MB. As many hot conversations as an account may have weigh 200,000, so
+that two such accounts are remembered. The account that wrote last is remembered whatever it weighs."""
 
 
 class Memory:

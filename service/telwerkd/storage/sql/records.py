@@ -47,7 +47,8 @@ _later_of = attrgetter(*_LATER)
 _LATER_DEFAULTS = _later_of(State())
 _LATER_BYTES = sum(len(_encoder.encode(getattr(State(), name))) for name in _LATER)
 _HEAD_WITHOUT_LATER = b"\xdc" + (len(State.__struct_fields__) - len(_LATER)).to_bytes(2)
-"""How the MessagePack of a state without them begins: with the number of fields."""
+"""How the MessagePack of a state without them begins: with the number of fields, in the form that MessagePack has for
+16 and more (array 16). A state has more in any case, and fields are never removed."""
 
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
@@ -102,7 +103,7 @@ def schedule_of(schedule_id: ScheduleId, stored: bytes) -> Schedule:
 
 
 def version_blob(version: WidgetVersion) -> bytes:
-    """Encodes a version of a widget's settings."""
+    """Encodes a version of a widget's settings; without its last field, `schedule`, where it has none."""
     return _encoder.encode(version if version.schedule else msgspec.structs.astuple(version)[:-1])
 
 
@@ -130,7 +131,7 @@ def entries_blob(entries: Sequence[DeltaEntry] | DeltaEntries) -> bytes:
 
 
 def entries_of(blobs: Iterable[bytes]) -> DeltaEntries:
-    """Returns the deltas of rows, all together; those that are filed as they are come first.
+    """Returns the deltas of rows, all together; those that are filed as lists come first.
 
     Raises:
         DamagedRowError: a row is damaged.

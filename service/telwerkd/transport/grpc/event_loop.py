@@ -22,7 +22,10 @@ _Args = TypeVarTuple("_Args")
 
 
 class GrpcEventLoop(asyncio.SelectorEventLoop):
-    """asyncio's event loop, for a process that serves gRPC in one thread: two loops would read each other's bytes."""
+    """asyncio's event loop, for a process that serves gRPC in one thread.
+
+    grpcio has one socket for a process: two loops would read each other's bytes.
+    """
 
     def add_reader(self, fd: Any, callback: Callable[[*_Args], Any], *args: *_Args) -> None:
         """As asyncio's; the reader that grpcio adds is preceded by ours."""
@@ -38,7 +41,11 @@ def _is_of_grpc(callback: Callable[..., Any]) -> bool:
 
 
 def _read_together(wake_ups: socket.socket, callback: Callable[[], object]) -> None:
-    """Reads all bytes but the one that grpcio's reader takes, which comes after: a step after that has its own byte."""
+    """Reads all bytes but the one that grpcio's reader takes, which comes after.
+
+    No step is missed: gRPC's thread queues each before it writes its byte. So the steps of the bytes that are read here
+    are in the queue, which grpcio's reader empties now; and a step that is queued later writes a byte of its own.
+    """
     (waiting,) = _INT.unpack(fcntl.ioctl(wake_ups, termios.FIONREAD, bytes(_INT.size)))
     if waiting > 1:
         wake_ups.recv(waiting - 1)

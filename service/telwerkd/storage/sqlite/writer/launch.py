@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "telwerkd.storage.sqlite.writer.main"
 _BUFFER_BYTES = 2**20
+"""The `limit` of the stream of replies: with more than twice as many unread bytes, asyncio stops reading the socket."""
 
 _outage = Outage(log, "starting the process that writes")
 

@@ -10,6 +10,7 @@ import logging
 import subprocess
 from collections import deque
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,7 +165,8 @@ class _WriterConnection:
         self._asked = deque[_Asked]()
         self._moved_at = monotonic()
         """The instant of the last reply, or of the first request after it."""
-        self._stored_at = -stall_seconds
+        self._stored_at = -inf
+        """The instant of the last transaction that was stored; before the first one, never."""
         self._is_doubted = False
         """Whether a transaction has failed since the last successful proof."""
         self._watch: asyncio.TimerHandle | None = None
@@ -204,7 +206,8 @@ class _WriterConnection:
         """
         if self.is_broken or self.is_stalled:  # broken: died since it was ready, and nobody listens any more
             raise database_unavailable()
-        # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
+        # Nothing waits for room, as few messages are on the way: group commit sends as many transactions as run at
+        # once, and each other caller (settings, a purge, upkeep) waits for its reply before it writes again.
         self._writer.write(framed(message))
         return await self._next_reply(command)
 
