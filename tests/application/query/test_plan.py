@@ -167,7 +167,7 @@ async def test_nothing_waits_to_be_read_where_nothing_was_ever_counted(store: Sq
     query = QUERY._replace(kpis=(CATALOGUE[Kpi.SATISFACTION_SCORE],))
     with store.inline_view(ACCOUNT) as view:
         planned = plan(outline(query, UTC, LIMITS), view, RollupCache(0))
-        assert (planned.is_cached, planned.known_rows, planned.cost_on(view)) == (True, 0, 0)
+        assert (planned.is_cached_whole, planned.known_rows, planned.cost_on(view)) == (True, 0, 0)
     [of] = planned.slices()
     assert isinstance(of.source, ByChunk)
     assert not of.source.join

@@ -12,7 +12,8 @@ from telwerkd.domain.counting.measures import has_open_values
 from telwerkd.domain.counting.rollups import Rollup
 
 LOOP_COST_MAX = 240_000
-"""What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators is 210,000."""
+"""What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators, of a KPI with five values, costs
+170,000 before it is read, and 190,000 with the numbers of its answer."""
 
 _MS_PER_UNIT = 8e-6
 
@@ -57,7 +58,11 @@ def of_entries(kpi: Kpi, filed: int, entries: int) -> int:
 
 
 def of_rollup(rollup: Rollup, chunks: int) -> int:
-    """Returns what it costs to read a rollup of so many chunks that is cached."""
+    """Returns what it costs to read a rollup of so many chunks that is cached, and to group it.
+
+    Only for the choice before it is read: afterwards `of_grouping` takes its place, with the rows and numbers that were
+    read.
+    """
     durations = 0 if rollup.durations is None else _DURATION * len(rollup.durations.n)
     return _CHUNK * chunks + rollup.counts.size + _ROW * len(rollup.rows) + durations
 

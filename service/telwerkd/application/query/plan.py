@@ -136,8 +136,12 @@ class SlicePlan(NamedTuple):
     source: Source
 
     @property
-    def is_cached(self) -> bool:
-        """Whether no chunk has to be read."""
+    def is_cached_whole(self) -> bool:
+        """Whether one cached rollup has all of its chunks, or there are none.
+
+        Cached rollups of single chunks do not count: a thread reads them, and joins them for the next time unless they
+        have more numbers (`_JOINED_MAX` in `read`) than the event loop would add up (`LOOP_COST_MAX`).
+        """
         return isinstance(self.source, CachedWhole) or (isinstance(self.source, ByChunk) and not self.source.chunks)
 
     def cost_on(self, view: AnswerView) -> int:
@@ -182,12 +186,12 @@ class QueryPlan(NamedTuple):
             yield from kpi.all_slices()
 
     @property
-    def is_cached(self) -> bool:
-        """Whether no chunk has to be read."""
-        return all(of.is_cached for of in self.slices())
+    def is_cached_whole(self) -> bool:
+        """Whether each slice comes from one cached rollup, or has no chunks."""
+        return all(of.is_cached_whole for of in self.slices())
 
     def cost_on(self, view: AnswerView) -> int:
-        """Returns what reading it costs where all is cached, beside what its outline costs, before it is read.
+        """Returns what reading it costs if it `is_cached_whole`, beside what its outline costs, before it is read.
 
         The delta entries are counted for it, and not read.
         """

@@ -82,10 +82,11 @@ class Queries:
         self._limits = limits
         self._rollups = rollups
         self._read_here: Callable[[Query], Reading | ToThread] = (
+            # The class itself if the store cannot, as PostgreSQL's: then every query goes to a thread.
             partial(self._read_on_inline_view, store) if isinstance(store, ReadsInline) else ToThread
         )
         self._is_loop_free = True
-        """One answer in a iteration of the event loop: many questions at once must not keep everything else waiting."""
+        """One answer in an iteration of the event loop: many queries at once must not keep everything else waiting."""
 
     def use(self, limits: QueryLimits) -> None:
         """Sets the limits from the next query on."""
@@ -149,7 +150,7 @@ class Queries:
     ) -> T:
         """Runs the stages that need no database: here as long as they cost little, the others in a thread.
 
-        `spent` is what it costs to read the query and to group it.
+        `spent` is what it costs to read the query and to group it (`_charge`), without the estimate before it was read.
         """
         points = PointBudget(self._limits.points_max, memory)
         if reading.outline.by_value or reading.outline.reads_settings or spent > self._loop_cost_max:

@@ -72,7 +72,7 @@ def _of_plans(plans: Sequence[QueryPlan], budgets: Collection[RowBudget]) -> dic
         "cost": sum(plan.outline.cost for plan in plans),
         "rows": sum(budget.taken for budget in budgets),
         "chunks": sum(_chunks(of) for of in slices),
-        "cached": all(plan.is_cached for plan in plans),
+        "cached": all(plan.is_cached_whole for plan in plans),
     }
 
 

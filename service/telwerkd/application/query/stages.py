@@ -149,7 +149,7 @@ def read_inline(
     if outlined.names_ids or outlined.by_value or outlined.reads_settings or outlined.cost > cost_max:
         return ToThread(outlined)
     planned = _plan(outlined, view, rollups)
-    if not planned.is_cached or outlined.cost + planned.cost_on(view) > cost_max:
+    if not planned.is_cached_whole or outlined.cost + planned.cost_on(view) > cost_max:
         return ToThread(planned)
     return _placed_and_read(planned, view, rollups, RowBudget(limits.rows_max))
 

@@ -21,7 +21,8 @@ class Update(NamedTuple):
 
     messages: Mapping[int | None, bytes | None]
     """The messages, by the version of the answer that a watch has (None: none yet); a message is None where the
-    answer has not changed."""
+    answer has not changed. The account's version tells the answers to one request apart: while it is the same, only
+    their `complete_until` changes (`AnswerVersion`)."""
     kept: KeptAnswer
 
 

@@ -73,7 +73,7 @@ class AnswerCache:
         return self._replies
 
     def holds(self, key: CacheKey) -> bool:
-        """Whether there is a reply, true or not any more."""
+        """Whether there is a reply, valid or not: if there is none, the read of the version for `get` is saved."""
         return self._replies.peek(key) is not None
 
     def get(self, key: CacheKey, answer_version: AnswerVersion) -> Reply | None:
