@@ -102,7 +102,7 @@ def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) ->
     """Returns what entries change in at most about `chunks_max` chunks, and the entries that are left for later.
 
     What is left is sorted by series. A cell is never divided: so no count is negative in between, if none is before
-    and after all of the entries.
+    and after all of the entries. That holds for the oldest entries: a fact is filed before what takes it back.
     """
     entries = entries.summed()
     now, left = entries.divided(_within_chunks(measure, entries, chunks_max))
@@ -117,7 +117,9 @@ def _within_chunks(measure: Measure, entries: DeltaEntries, chunks_max: int) -> 
     values, *dimensions, quarter_hours, _ = entries.columns
     chunk = chunk_of(quarter_hours)
     if not has_durations(measure):
-        dimensions = [*dimensions, values, chunk]  # the others have their values within cells, and those of all chunks
+        # Each value and chunk of these may be left for later by itself. Those of durations go together: different
+        # values share cells (the sum, a bin), and entries are sorted by value before time.
+        dimensions = [*dimensions, values, chunk]
     starts = np.flatnonzero(np.any(np.diff(np.vstack(dimensions), axis=1, prepend=-1), axis=0))
     if len(starts) <= 1:
         return len(entries)

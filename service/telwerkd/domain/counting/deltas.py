@@ -34,7 +34,7 @@ _IDS = 4
 class DeltaEntries:
     """Many entries of one measure, by columns: so they are stored, read and cut without an object for each.
 
-    A query reads 10,000 entries in an eighth of the time that objects took (docs/decisions/0003).
+    A query reads them in a quarter to a seventh of the time that objects took (docs/decisions/0003).
     """
 
     ids: Sequence[str]
@@ -112,14 +112,14 @@ _MEANING = {Change.TAKEN_BACK: (COUNTED, -1), Change.HELD: (HELD_BACK, 1), Chang
 """The measures and the sign, where a fact is not simply counted."""
 
 
-def _none_known(schedule: ScheduleId) -> OpenHours:
+def _no_opening_hours(schedule: ScheduleId) -> OpenHours:
     raise KeyError(schedule)
 
 
 class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
-    def __init__(self, opening_hours: Callable[[ScheduleId], OpenHours] = _none_known) -> None:
+    def __init__(self, opening_hours: Callable[[ScheduleId], OpenHours] = _no_opening_hours) -> None:
         """`opening_hours` looks up the opening hours in which durations are counted as service time."""
         self._opening_hours = opening_hours
         self._entries: dict[tuple[Measure, str, str, str, str, int], int] = {}

@@ -76,8 +76,8 @@ def placed_words_of(blobs: Sequence[bytes]) -> IntArray:
 def changed(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> IntArray | None:
     """Returns the given words, in any order, with `n` added to slots, each of which is given once.
 
-    None where a slot would need more words, or become negative. `placed` must be sorted, and is overwritten: the words
-    that change are found by binary search, and the others not looked at.
+    None where more than one word of a count would change, or a number become negative. `placed` must be sorted, and is
+    overwritten: the words that change are found by binary search, and the others not looked at.
     """
     is_sum = slot < CHUNK_QUARTER_HOURS
     of_counts = _changed_counts(placed, row[~is_sum], slot[~is_sum], n[~is_sum])
@@ -88,8 +88,8 @@ def changed(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> Int
     for edit in edits:
         placed[edit.position[edit.is_there]] = edit.word[edit.is_there]
     placed = np.concatenate([placed, *(edit.word[~edit.is_there] for edit in edits)])
-    is_full = placed & _NUMBER_MAX > 0
-    return placed if is_full.all() else placed[is_full]
+    is_filled = placed & _NUMBER_MAX > 0
+    return placed if is_filled.all() else placed[is_filled]
 
 
 class _Edit(NamedTuple):
@@ -115,7 +115,8 @@ def _changed_counts(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray
     empty = _word(row, slot + (_DIGITS - 1) * CHUNK_QUARTER_HOURS, 0)
     position, is_there, number = _found(placed, empty)
     after = number + n
-    # Of several words, the first is one of fewer, or full, as they are: only it changes.
+    # Of several words of a slot the first has the rest, if there is one, as they are sorted; the others are full.
+    # Only the first changes.
     if after.min(initial=0) < 0 or after.max(initial=0) > _NUMBER_MAX:
         return None
     return _Edit(position, is_there, empty | after)

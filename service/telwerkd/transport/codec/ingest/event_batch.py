@@ -198,6 +198,8 @@ class _Walk:
             while position < size and raw[position] == _EVENTS_TAG and count <= count_max:
                 length, content = raw[position + 1], position + 2
                 if length >= _ONE_BYTE:
+                    # Bit 128 of the first byte says that a second follows, and counts nothing: so the second counts one
+                    # multiple of 128 less. With a third byte the result is `_TWO_BYTES` or more: above `event_max`.
                     length += (raw[content] - 1) * _ONE_BYTE
                     content += 1
                 end = content + length

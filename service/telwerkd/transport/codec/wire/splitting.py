@@ -134,6 +134,8 @@ def _long_tag(raw: bytes | memoryview, position: int) -> tuple[int, int]:
     """Returns a tag and the position after it, in a third of the time that `_varint` takes for five bytes."""
     if (found := _TAG.match(raw, position)) is None:
         raise malformed()
+    # Byte k has seven bits of the tag, from bit 8k on, which belong from bit 7k on: they are shifted by k. The masks
+    # leave out the highest bit of each byte, which only says whether another byte follows.
     digits = int.from_bytes(found[0], "little")
     tag = digits & 0x7F | digits >> 1 & 0x3F80 | digits >> 2 & 0x1FC000 | digits >> 3 & 0xFE00000
     return tag | digits >> 4 & 0x7F0000000, found.end()
