@@ -78,7 +78,7 @@ def test_help_is_plain_in_a_pipe_and_has_the_examples(name: str) -> None:
 
 
 def test_the_exit_codes_are_told() -> None:
-    assert "Exit codes: 0 fine; 1 some of the input" in telwerk("--help", address="").stdout
+    assert "Exit codes: 0 success; 1 some of the input" in telwerk("--help", address="").stdout
 
 
 @pytest.mark.parametrize(

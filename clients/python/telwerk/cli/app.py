@@ -21,8 +21,8 @@ from telwerk.cli.usage import PlainGroup
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnauthenticatedError, UnavailableError
 
 EXIT_CODES = """
-Exit codes: 0 fine; 1 some of the input was refused, or a question was answered with no; 2 usage; 3 the server cannot be
-reached or is not available; 4 the server refused the call (key, account, or what was asked for).
+Exit codes: 0 success; 1 some of the input was rejected, or you answered a question with no; 2 wrong usage; 3 the server
+cannot be reached or is not available; 4 the server rejected the call (key, account or request).
 """
 
 app = typer.Typer(

@@ -39,14 +39,14 @@ def kpis(
     ctx: typer.Context,
     kpi: Annotated[
         str | None,
-        typer.Argument(metavar="[KPI]", help="Show all about this one.", autocompletion=complete_kpis),
+        typer.Argument(metavar="[KPI]", help="The id or number of the KPI to explain.", autocompletion=complete_kpis),
     ] = None,
     *,
     language: LanguageOption = Language.EN,
     lang: Annotated[Language | None, typer.Option(hidden=True, help="The former name of --language.")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List the KPIs, or explain one."""
+    """List all KPIs, or explain one of them."""
     with connect(ctx) as telwerk:
         catalogue = telwerk.catalogue(lang or language)
     chosen = [one for one in catalogue.kpis if kpi in {None, one.kpi_id, str(one.number)}]

@@ -61,7 +61,7 @@ def explain(
     ctx: typer.Context,
     kpi: Annotated[
         str,
-        typer.Argument(metavar="KPI", help="Id of a KPI; `telwerk kpis` lists them.", autocompletion=complete_kpis),
+        typer.Argument(metavar="KPI", help="The id of a KPI; `telwerk kpis` lists them.", autocompletion=complete_kpis),
     ],
     *,
     account: Account,
@@ -78,16 +78,17 @@ def explain(
         int | None,
         typer.Option(
             metavar="N",
-            help="Conversations at most.",
+            help="Show at most N conversations.",
             min=1,
-            show_default=f"{_TABLE_CONVERSATIONS} in a table, else all",
+            show_default=f"{_TABLE_CONVERSATIONS} in a table, otherwise all",
         ),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show why a number is what it is: what was counted, and what was not, with the rule.
+    """Show the conversations and events behind a number.
 
-    Give the options that showed the number. Operator, group and value do not narrow what was left out.
+    The command also shows the events that were left out, each with the rule. Give the same options as for the number;
+    --operator, --group and --value do not filter the events that were left out.
     """
     if limit is None and output is Output.TABLE:
         limit = _TABLE_CONVERSATIONS

@@ -29,20 +29,21 @@ _BACKOFF_SECONDS_MAX = 10.0
 
 def import_events(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, plain or gzip; - is standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, plain or gzip; `-` is standard input.")],
     *,
     account: Account,
-    batch: Annotated[int, typer.Option(help="Events in one call.", min=1)] = 1_000,
-    calls: Annotated[int, typer.Option(help="Calls in flight.", min=1, max=64)] = 4,
+    batch: Annotated[int, typer.Option(help="The number of events in one call.", min=1)] = 1_000,
+    calls: Annotated[int, typer.Option(help="The number of concurrent calls.", min=1, max=64)] = 4,
     patience: Annotated[
-        float, typer.Option(help="Seconds to keep trying when a server that did answer is away.", min=0)
+        float, typer.Option(help="How long to retry, in seconds, if a server that answered before is down.", min=0)
     ] = 60.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Send a file of events: on each line the JSON of one telwerk.v1.Event.
+    """Send a file of events to the server.
 
-    Safe to repeat: what was sent before is reported as duplicate, and counted once. A line that is refused is reported
-    with its number, and the rest goes on. Exits with 1 if any was.
+    Each line of the file is the JSON of one telwerk.v1.Event. Safe to repeat: events that were sent before are reported
+    as duplicates, and count once. A rejected line is reported with its number, and the import goes on; at the end it
+    exits with 1.
     """
     name = "<stdin>" if str(file) == "-" else str(file)
     tally = Tally(name)

@@ -31,7 +31,10 @@ _PLACE = re.compile(r"\bnames\[(\d+)\](?:\.(\w+))?: ")
 Kinds = Annotated[
     list[str] | None,
     typer.Option(
-        "--kind", metavar="KIND", help=f"Only of this kind: {', '.join(KINDS)}.", autocompletion=complete_kinds
+        "--kind",
+        metavar="KIND",
+        help=f"Show only names of this kind: {', '.join(KINDS)}. Repeatable.",
+        autocompletion=complete_kinds,
     ),
 ]
 
@@ -51,16 +54,17 @@ names = typer.Typer(
 )
 def import_names(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON; - is standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or JSON file; `-` is standard input.")],
     *,
     account: Account,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Set display names from a file with the columns kind, id, name and, for options, question.
+    """Set display names from a CSV or JSON file.
 
-    An empty name removes the one that is there; what the file does not name stays. Safe to repeat. Exits with 1 if the
-    file is wrong: then the line is told, and nothing of it is set.
+    The file has the columns kind, id, name and, for options, question. An empty name removes an existing one; names
+    that the file does not contain stay. Safe to repeat. If the file is invalid, the command reports the line, sets no
+    name of the file, and exits with 1.
     """
     place = "<stdin>" if str(file) == "-" else str(file)
     try:
@@ -125,10 +129,12 @@ def list_names(
     *,
     account: Account,
     kind: Kinds = None,
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only ids, or names, that begin so.")] = "",
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Show only entries whose id or name begins with TEXT.")
+    ] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show display names. What `-o csv-raw` or `-o json` writes, `names import` reads."""
+    """Show display names. `names import` reads what `-o csv-raw` and `-o json` write."""
     kinds = [_kind(text) for text in kind or ()] or list(KINDS)
     with connect(ctx) as telwerk:
         found = [(one, name) for one in kinds for name in telwerk.display_names(account, one, prefix=prefix)]
@@ -156,16 +162,18 @@ def list_names(
 )
 def erase_names(
     ctx: typer.Context,
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", autocompletion=complete_kinds)] = None,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Whose.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="The kind of the names.", autocompletion=complete_kinds)
+    ] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The ids whose names to erase.")] = None,
     *,
     account: Account,
-    everything: Annotated[bool, typer.Option("--all", help="Every name of the account.")] = False,
-    question: Annotated[str, typer.Option(metavar="ID", help="The question of the options.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Erase every name of the account.")] = False,
+    question: Annotated[str, typer.Option(metavar="ID", help="The question that the options belong to.")] = "",
     yes: Yes = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Erase display names; what they named goes on being counted under its id. Backups keep them."""
+    """Erase display names; counts go on under the ids. Backups still contain the names."""
     if everything == bool(kind and ids):
         raise typer.BadParameter("give a kind and ids, or --all", param_hint="KIND ID")
     whose = "every display name" if everything else f"{len(ids or ())} display name{'s' * (len(ids or ()) != 1)}"

@@ -12,7 +12,7 @@ from telwerk.v1.kpi_service_pb2 import CalendarDate
 from telwerk.v1.settings_service_pb2 import DatedStretches, OpeningHours, OpenStretch, WeeklyStretch
 
 HOURS_HELP: Final = (
-    "Opening hours: `mon-fri 09:00-12:00,13:00-17:30`, or of a date: `2026-12-25 closed`; may be repeated."
+    "Opening hours of weekdays, `mon-fri 09:00-12:00,13:00-17:30`, or of a date, `2026-12-25 closed`. Repeatable."
 )
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -20,7 +20,9 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 Account = Annotated[
     str,
-    typer.Option("--account", envvar="TELWERK_ACCOUNT", help="The account.", show_default=False, metavar="ID"),
+    typer.Option(
+        "--account", envvar="TELWERK_ACCOUNT", help="The id of the account.", show_default=False, metavar="ID"
+    ),
 ]
 """The option of every command that works for one account; required, there, in the environment or in the file."""
 
@@ -45,7 +47,13 @@ class Output(enum.StrEnum):
 
 OutputOption = Annotated[
     Output,
-    typer.Option("--output", "-o", envvar="TELWERK_OUTPUT", metavar="FORMAT", help="table, json, csv, or csv-raw."),
+    typer.Option(
+        "--output",
+        "-o",
+        envvar="TELWERK_OUTPUT",
+        metavar="FORMAT",
+        help="The output format: table, json, csv or csv-raw.",
+    ),
 ]
 """The option of every command that has something to say."""
 
@@ -58,7 +66,9 @@ class Language(enum.StrEnum):
     NL = "nl"
 
 
-LanguageOption = Annotated[Language, typer.Option("--language", metavar="CODE", help="en, de or nl.")]
+LanguageOption = Annotated[
+    Language, typer.Option("--language", metavar="CODE", help="The language of texts: en, de or nl.")
+]
 """The option of every command that has texts in languages."""
 
 
@@ -108,7 +118,7 @@ def remember_connection(
         Path | None,
         typer.Option(
             envvar="TELWERK_CONFIG",
-            help="A TOML file of defaults.",
+            help="A TOML file with defaults for options.",
             show_default="telwerk/config.toml in the user's configuration folder",
             metavar="FILE",
             is_eager=True,
@@ -116,35 +126,40 @@ def remember_connection(
         ),
     ] = None,
     address: Annotated[
-        str, typer.Option(envvar="TELWERK_ADDRESS", help="The server.", metavar="HOST:PORT")
+        str, typer.Option(envvar="TELWERK_ADDRESS", help="The address of the server.", metavar="HOST:PORT")
     ] = DEFAULT_ADDRESS,
     api_key: Annotated[
         str | None,
         typer.Option(
             envvar="TELWERK_API_KEY",
-            help="The API key. Prefer the environment: others can see a command line.",
+            help="The API key. Prefer the variable: others can see the command line.",
             show_default=False,
             metavar="KEY",
         ),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", envvar="TELWERK_TLS", help="Connect by TLS, trusting the well-known authorities.")
+        bool,
+        typer.Option(
+            "--tls", envvar="TELWERK_TLS", help="Connect with TLS, and trust the well-known certificate authorities."
+        ),
     ] = False,
     tls_ca: Annotated[
-        Path | None, _pem("TELWERK_TLS_CA", "Connect by TLS, trusting only the certificates in this PEM file.")
+        Path | None, _pem("TELWERK_TLS_CA", "Connect with TLS, and trust only the certificates in this PEM file.")
     ] = None,
     client_cert: Annotated[
-        Path | None, _pem("TELWERK_CLIENT_CERT", "Show this certificate, PEM, to a server that asks for one.")
+        Path | None, _pem("TELWERK_CLIENT_CERT", "A client certificate (PEM file), for a server that requires one.")
     ] = None,
-    client_key: Annotated[Path | None, _pem("TELWERK_CLIENT_KEY", "Its key, PEM.")] = None,
+    client_key: Annotated[
+        Path | None, _pem("TELWERK_CLIENT_KEY", "The private key of --client-cert (PEM file).")
+    ] = None,
     timeout: Annotated[
         float,
-        typer.Option(envvar="TELWERK_TIMEOUT", metavar="SECONDS", help="How long one call may take.", min=0.001),
+        typer.Option(envvar="TELWERK_TIMEOUT", metavar="SECONDS", help="The time limit of one call.", min=0.001),
     ] = 30.0,
 ) -> None:
-    """Send live-chat events to a Telwerk server, and read its KPIs.
+    """Send live-chat events to a Telwerk server, and query its KPIs.
 
-    Every option that names a variable can also be set there, or in the file of --config.
+    An option that names an environment variable can also be set by that variable, or in the file of --config.
     """
     if (client_cert is None) != (client_key is None):
         raise typer.BadParameter("a certificate and its key go together", param_hint="--client-cert, --client-key")

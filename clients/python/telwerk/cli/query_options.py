@@ -22,67 +22,89 @@ from telwerk.queries import DIMENSIONS, DimensionName, OrderName
 Kpis = Annotated[
     list[str],
     typer.Argument(
-        metavar="KPI", help="KPIs and rates by id; `telwerk kpis` lists them.", autocompletion=complete_kpis
+        metavar="KPI", help="The ids of KPIs or rates; `telwerk kpis` lists them.", autocompletion=complete_kpis
     ),
 ]
 From = Annotated[
-    str, typer.Option("--from", metavar="TIME", help="2026-11-23, 2026-11-23T14:00Z, today, now, 7d, 2w or 24h.")
+    str,
+    typer.Option("--from", metavar="TIME", help="The start: 2026-11-23, 2026-11-23T14:00Z, today, now, 7d, 2w or 24h."),
 ]
 To = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="TIME", help="Up to, not including; as --from.", show_default="the end of today, or now"
+        "--to",
+        metavar="TIME",
+        help="The end, not included, written like --from.",
+        show_default="the end of today, or now",
     ),
 ]
 Zone = Annotated[
     str,
     typer.Option(
-        "--zone", envvar="TELWERK_ZONE", metavar="NAME", help="An IANA time zone.", show_default="the account's"
+        "--zone",
+        envvar="TELWERK_ZONE",
+        metavar="NAME",
+        help="The IANA time zone for days and times.",
+        show_default="the account's",
     ),
 ]
 Operators = Annotated[
     list[str] | None,
     typer.Option(
-        "--operator", metavar="ID", help="Only of this operator, or `nobody`.", autocompletion=complete_operators
+        "--operator",
+        metavar="ID",
+        help="Include only this operator, or `nobody`. Repeatable.",
+        autocompletion=complete_operators,
     ),
 ]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
-        "--group", metavar="ID", help="Only of this operator group, or `nobody`.", autocompletion=complete_groups
+        "--group",
+        metavar="ID",
+        help="Include only this operator group, or `nobody`. Repeatable.",
+        autocompletion=complete_groups,
     ),
 ]
 Widgets = Annotated[
     list[str] | None,
-    typer.Option("--widget", metavar="ID", help="Only on this widget.", autocompletion=complete_widgets),
+    typer.Option(
+        "--widget", metavar="ID", help="Include only this widget. Repeatable.", autocompletion=complete_widgets
+    ),
 ]
 Topics = Annotated[
     list[str] | None,
-    typer.Option("--topic", metavar="ID", help="Only with this topic.", autocompletion=complete_topics),
+    typer.Option(
+        "--topic", metavar="ID", help="Include only facts with this topic. Repeatable.", autocompletion=complete_topics
+    ),
 ]
 Questions = Annotated[
     list[str] | None,
     typer.Option(
-        "--question", metavar="ID", help="Only answers to this question of a survey.", autocompletion=complete_questions
+        "--question",
+        metavar="ID",
+        help="Include only answers to this survey question. Repeatable.",
+        autocompletion=complete_questions,
     ),
 ]
 Values = Annotated[
-    list[str] | None, typer.Option("--value", metavar="VALUE", help="Only of this value: 5, a goal, question=option …")
+    list[str] | None,
+    typer.Option("--value", metavar="VALUE", help="Include only this value: 5, a goal, question=option … Repeatable."),
 ]
 GroupBy = Annotated[
     list[str] | None,
     typer.Option(
         "--group-by",
         metavar="BY",
-        help="A row for each operator, group, widget, value, topic or question; of totals also weekday or hour_of_day. "
-        "Repeated: for each combination.",
+        help="Show a row for each operator, group, widget, value, topic or question; `totals` also accepts weekday and "
+        "hour_of_day. If repeated: a row for each combination.",
         autocompletion=complete_dimensions,
     ),
 ]
 Compare = Annotated[
     str | None,
     typer.Option(
-        metavar="PERIOD", help="Beside each number that of another period: `previous`, or FROM/TO as --from and --to."
+        metavar="PERIOD", help="Also show the numbers of another period: `previous`, or FROM/TO as in --from and --to."
     ),
 ]
 Order = Annotated[
@@ -90,23 +112,28 @@ Order = Annotated[
     typer.Option(
         "--order-by",
         metavar="NUMBER",
-        help="Rows by key, count, sum, mean, rate or a percentile such as p90, or by count_delta, count_change, "
-        "mean_delta or rate_delta; -count: the largest first.",
+        help="Sort rows by key, count, sum, mean, rate, a percentile such as p90, count_delta, count_change, "
+        "mean_delta or rate_delta; with a minus, as in -count, the largest first.",
         show_default="key; with --top, -count or -rate",
         autocompletion=complete_orders,
     ),
 ]
-TopRows = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the first rows of that order.", min=1)]
-Rest = Annotated[bool, typer.Option("--rest", help="With --top, one more row for all others together.")]
+TopRows = Annotated[
+    int | None, typer.Option("--top", metavar="N", help="Show only the first N rows of that order.", min=1)
+]
+Rest = Annotated[bool, typer.Option("--rest", help="With --top: show one more row for all other rows together.")]
 MinBelow = Annotated[
-    int, typer.Option("--min-below", metavar="N", help="With --top of a rate: only rows with N below the line.", min=0)
+    int,
+    typer.Option(
+        "--min-below", metavar="N", help="With --top of a rate: only rows whose denominator is at least N.", min=0
+    ),
 ]
 Percentiles = Annotated[
     list[str] | None,
     typer.Option(
         "--percentile",
         metavar="P",
-        help="Of durations: 0.5 or p50 for the median. Several: 0.5,0.9, or the option repeated.",
+        help="Show this percentile of durations: 0.5 or p50 is the median, 0.5,0.9 shows two. Repeatable.",
     ),
 ]
 AsOf = Annotated[
@@ -114,13 +141,14 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="What was known then, from the log of events; as --from, a day stands for its beginning.",
-        show_default="what is known now",
+        help="Answer from the events that were known at this time, written like --from; a day means its beginning.",
+        show_default="now",
     ),
 ]
-PageSize = Annotated[int | None, typer.Option(metavar="N", help="Rows at a time.", min=1)]
+PageSize = Annotated[int | None, typer.Option(metavar="N", help="Show this many rows at a time.", min=1)]
 PageToken = Annotated[
-    str, typer.Option(metavar="TOKEN", help="Which page, as the one before says.", show_default=False)
+    str,
+    typer.Option(metavar="TOKEN", help="Show the next page; the page before it gives the token.", show_default=False),
 ]
 
 _PERCENTILE: Final = re.compile(r"p([0-9]{1,3}(?:[.][0-9]{1,6})?)")

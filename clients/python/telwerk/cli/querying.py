@@ -68,7 +68,8 @@ def query(
         AskedGranularity | None,
         typer.Option(
             metavar="WIDTH",
-            help="quarter_hour, hour, day, week, month, quarter, year, or auto: by the length of the range.",
+            help="The width of buckets: quarter_hour, hour, day, week, month, quarter, year, or auto, which depends on "
+            "the length of the range.",
             show_default="day; hour for up to 48 hours",
             autocompletion=complete_granularities,
         ),
@@ -90,12 +91,12 @@ def query(
     as_of: AsOf = None,
     page_size: PageSize = None,
     page_token: PageToken = "",
-    sparse: Annotated[bool, typer.Option("--sparse", help="Leave out what is zero.")] = False,
+    sparse: Annotated[bool, typer.Option("--sparse", help="Leave out buckets in which everything is zero.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show KPIs over time.
+    """Show KPIs over time, in buckets.
 
-    An option that is repeated keeps any of its values; different options must all hold.
+    A filter that is repeated accepts any of its values; a fact must match all the filters that you give.
     """
     with connect(ctx) as telwerk:
         catalogue = all_asked(telwerk)
@@ -143,7 +144,7 @@ def totals(
     page_token: PageToken = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show KPIs over a whole range. The same options as `query`, but without buckets."""
+    """Show KPIs over a whole range. The options are those of `query`, without buckets."""
     with connect(ctx) as telwerk:
         catalogue = all_asked(telwerk)
         clock = _clock(telwerk, account, zone)

@@ -11,23 +11,25 @@ from telwerk.cli.options import Account, Output, OutputOption, connect
 from telwerk.cli.query_options import Zone
 from telwerk.cli.times import Clock, parse_moment
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal to ask on.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")]
 
 
 def erase(
     ctx: typer.Context,
-    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="The conversation's id.")],
+    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="The id of the conversation.")],
     *,
     account: Account,
     keep_counts: Annotated[
-        bool, typer.Option("--keep-counts", help="Keep what it counted, as facts that no event explains.")
+        bool,
+        typer.Option("--keep-counts", help="Keep the counts of the conversation; no event explains them any more."),
     ] = False,
     yes: Yes = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Erase a conversation for good: its events, and its counts unless they are kept.
+    """Erase a conversation permanently.
 
-    Sending its events again is refused from then on. Counts of purged events stay: nothing ties them to it any more.
+    The command erases its events, and its counts unless you keep them. From then on the server rejects its events.
+    Counts of purged events stay, because nothing links them to the conversation any more.
     """
     counts = "keep its counts" if keep_counts else "take its counts back"
     confirm(f"Erase conversation {conversation!r} of {account} and {counts}?", yes=yes)
@@ -54,15 +56,16 @@ def purge(
     account: Account,
     before: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Events before it go: 2026-01-01, 90d, 2026-01-01T00:00Z …"),
+        typer.Option(metavar="TIME", help="Purge the events before this time: 2026-01-01, 90d, 2026-01-01T00:00Z …"),
     ],
     zone: Zone = "",
     yes: Yes = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Purge all events before a time for good. Counts stay, but can no longer be explained.
+    """Purge all events before a time permanently. Counts stay, but can no longer be explained.
 
-    Events before it are refused from then on. Safe to repeat; after a break the same command again goes on.
+    From then on the server rejects events before that time. Safe to repeat: the same command continues a purge that
+    was interrupted.
     """
     _check_can_ask(yes=yes)
     with connect(ctx) as telwerk:

@@ -26,7 +26,7 @@ from telwerk.v1.settings_service_pb2 import AccountSettings, Goal, WidgetSetting
 settings = typer.Typer(
     name="settings",
     no_args_is_help=True,
-    help="Show and change settings.",
+    help="Show and change the settings of an account and its widgets.",
     epilog=examples("telwerk settings show --account acme"),
 )
 
@@ -36,12 +36,15 @@ settings = typer.Typer(
 )
 def show(
     ctx: typer.Context,
-    widget: Annotated[str | None, typer.Argument(metavar="[WIDGET]", help="Every version of this one's.")] = None,
+    widget: Annotated[str | None, typer.Argument(metavar="[WIDGET]", help="Show all versions of this widget.")] = None,
     *,
     account: Account,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the account's settings and the newest of every widget; or all versions of one widget."""
+    """Show the settings of an account and of its widgets.
+
+    Without a widget, the command shows the newest settings of every widget.
+    """
     with connect(ctx) as telwerk:
         of_account = telwerk.account_settings(account)
         versions = telwerk.widget_settings(account, widget) if widget else telwerk.list_widget_settings(account)
@@ -101,19 +104,24 @@ def set_account(
     *,
     account: Account,
     zone: Annotated[
-        str | None, typer.Option("--zone", help="The IANA time zone of queries that name none.", show_default=False)
+        str | None,
+        typer.Option("--zone", help="The IANA time zone of queries that do not name one.", show_default=False),
     ] = None,
     hours: Annotated[list[str] | None, typer.Option("--hours", help=HOURS_HELP)] = None,
     hours_zone: Annotated[
         str | None, typer.Option(help="The time zone of the opening hours.", show_default="the account's")
     ] = None,
-    no_hours: Annotated[bool, typer.Option("--no-hours", help="No default opening hours any more.")] = False,
+    no_hours: Annotated[bool, typer.Option("--no-hours", help="Remove the default opening hours.")] = False,
     effective: Annotated[
-        str | None, typer.Option(help="From when on the hours hold, as `query --from`.", show_default="now")
+        str | None,
+        typer.Option(help="The time from which the hours apply, written as in `query --from`.", show_default="now"),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Set the account's time zone, and the opening hours of widgets that have none of their own."""
+    """Set the time zone and the default opening hours of an account.
+
+    The default opening hours apply to widgets that have no hours of their own.
+    """
     if not (zone or hours or no_hours):
         raise typer.BadParameter("name at least one setting", param_hint="settings")
     with connect(ctx) as telwerk:
@@ -145,25 +153,33 @@ def _effective(telwerk: Telwerk, account: str, text: str) -> Timestamp:
 )
 def set_widget(
     ctx: typer.Context,
-    widget: Annotated[str, typer.Argument(metavar="WIDGET", help="The widget's id.")],
+    widget: Annotated[str, typer.Argument(metavar="WIDGET", help="The id of the widget.")],
     *,
     account: Account,
     live_limit: Annotated[
-        str | None, typer.Option(help="How long an operator may take to answer a live conversation: 60s, 2m.")
+        str | None, typer.Option(help="The time limit for answering a live conversation: 60s, 2m.")
     ] = None,
-    goal: Annotated[list[str] | None, typer.Option(metavar="ID=URL", help="A goal; may be repeated.")] = None,
+    goal: Annotated[
+        list[str] | None, typer.Option(metavar="ID=URL", help="A goal and its address. Repeatable.")
+    ] = None,
     enable_action: Annotated[
-        list[str] | None, typer.Option(metavar="ACTION", help="An inactivity action, or `all`; may be repeated.")
+        list[str] | None, typer.Option(metavar="ACTION", help="Switch on an inactivity action, or `all`. Repeatable.")
     ] = None,
     hours: Annotated[list[str] | None, typer.Option("--hours", help=HOURS_HELP)] = None,
     hours_zone: Annotated[
         str | None, typer.Option(help="The time zone of the opening hours.", show_default="the account's")
     ] = None,
-    effective: Annotated[str | None, typer.Option(help="From when on, as `query --from`.", show_default="now")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Switch off whatever is not named, if that is all.")] = False,
+    effective: Annotated[
+        str | None,
+        typer.Option(help="The time from which they apply, written as in `query --from`.", show_default="now"),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Switch everything off, if you name no setting.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Set a widget's settings, as a new version that replaces the one before: what is not named is off."""
+    """Set the settings of a widget, as a new version.
+
+    It replaces the version before: settings that you do not name are off.
+    """
     if not (live_limit or goal or enable_action or hours or clear):
         raise typer.BadParameter("name at least one setting, or --clear to switch all off", param_hint="settings")
     version = WidgetSettings(widget_id=widget, goals=[_goal(text) for text in goal or ()])

@@ -31,34 +31,34 @@ def simulate(
     ctx: typer.Context,
     *,
     # Not the option that the other commands share: an account that is set for real work is never meant by accident.
-    account: Annotated[str, typer.Option(help="Where the chats are sent to.", metavar="ID")] = "demo",
-    seed: Annotated[int, typer.Option(help="The same options with the same seed give the same chats.")] = 1,
-    conversations: Annotated[int, typer.Option(help="How many chats.", min=0)] = 1_000,
+    account: Annotated[str, typer.Option(help="The account that receives the chats.", metavar="ID")] = "demo",
+    seed: Annotated[int, typer.Option(help="The seed; the same options with the same seed give the same chats.")] = 1,
+    conversations: Annotated[int, typer.Option(help="The number of chats.", min=0)] = 1_000,
     start: Annotated[
         datetime | None,
         typer.Option("--from", help="The first day.", formats=_DATES, show_default=f"{_DAYS} days before --to"),
     ] = None,
     end: Annotated[
-        datetime | None, typer.Option("--to", help="The day after the last.", formats=_DATES, show_default="today")
+        datetime | None, typer.Option("--to", help="The day after the last day.", formats=_DATES, show_default="today")
     ] = None,
     zone: Annotated[
-        str, typer.Option("--zone", metavar="NAME", help="Where the office is; an IANA time zone.")
+        str, typer.Option("--zone", metavar="NAME", help="The IANA time zone of the simulated office.")
     ] = "Europe/Amsterdam",
     time_zone: Annotated[str | None, typer.Option(hidden=True, help="The former name of --zone.")] = None,
     write: Annotated[
         Path | None,
         typer.Option(
-            help="Send nothing; write a line of ProtoJSON for each event, as `telwerk import` takes them. "
-            "`-` is standard output; a name that ends in .gz is compressed.",
+            help="Send nothing, but write a file for `telwerk import`, with a line of ProtoJSON for each event. `-` is "
+            "standard output; if the name ends in .gz, the file is compressed.",
             show_default=False,
             metavar="FILE",
         ),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Invent live chats, to try things out. All their ids begin with `sim-`: they are simulated, not measured.
+    """Generate simulated live chats, to try Telwerk out. All their ids begin with `sim-`.
 
-    They are sent to a server, after the settings of their widgets; or written to a file.
+    The command sends the settings of their widgets and then the chats to a server, or writes the chats to a file.
     """
     if write is not None:
         _refuse_without_effect(ctx, {"account": "--account", "output": "--output"})

@@ -18,14 +18,16 @@ KPIS_AT_ONCE = 10
 
 
 def dashboard(ctx: typer.Context, *, account: Account, zone: Zone = "") -> None:
-    """Watch all KPIs of an account live, on the whole terminal, ten at a time; `q` quits.
+    """Show all KPIs of an account live in the terminal.
 
-    Every change is there about a second after it is stored. The numbers stand beside those of the same stretch before:
-    today until noon beside yesterday until noon.
+    The dashboard shows ten KPIs at a time; press q to quit.
 
-    Keys: 1 to 5 choose the range; g the width of the charts' buckets; k the next ten KPIs, or the rates, with the
-    board's columns that belong to them; b who is on the board: operators, groups or widgets; Enter shows only whom
-    the cursor is on, Escape goes back; s sorts the board by the next number, d reverses it.
+    A change appears about a second after it is stored. Each number is shown beside that of the same part of the period
+    before: at noon, today until noon beside yesterday until noon.
+
+    Keys: 1 to 5 choose the range. g changes the width of the charts' buckets. k shows the next ten KPIs, or the rates,
+    and their columns of the board. b changes whether the board shows operators, groups or widgets. Enter shows only the
+    row under the cursor, and Escape goes back. s sorts the board by the next number, and d reverses the order.
     """
     # Textual reads keys from the first, and draws on the last.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):

@@ -33,7 +33,7 @@ def report(
     *,
     html: Annotated[
         Path,
-        typer.Option("--html", help="The page to write; `-` is standard output.", metavar="FILE", show_default=False),
+        typer.Option("--html", help="The file to write; `-` is standard output.", metavar="FILE", show_default=False),
     ],
     account: Account,
     start: From = "28d",
@@ -42,7 +42,7 @@ def report(
         GranularityName | None,
         typer.Option(
             metavar="WIDTH",
-            help="quarter_hour, hour, day, week, month, quarter or year.",
+            help="The width of buckets: quarter_hour, hour, day, week, month, quarter or year.",
             show_default="by the length of the range",
             autocompletion=complete_granularities,
         ),
@@ -53,10 +53,10 @@ def report(
     widget: Widgets = None,
     language: LanguageOption = Language.EN,
 ) -> None:
-    """Write all KPIs of an account as one HTML page: charts and tables, to be read offline, printed or sent.
+    """Write all KPIs of an account into one HTML page.
 
-    The numbers stand beside those of the period before. An option that is repeated keeps any of its values; different
-    options must all hold.
+    The page has charts and tables, to read offline, print or send. It shows each number beside that of the period
+    before. A filter that is repeated accepts any of its values; a fact must match all the filters that you give.
     """
     where = people_filter(operator, group, widget)
     with connect(ctx) as telwerk:
