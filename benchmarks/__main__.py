@@ -21,12 +21,12 @@ app = typer.Typer(
 @app.command()
 def run(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Two minutes, on less: to see where one stands.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure with fewer events, in a few minutes.")] = False,
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"One line; may be repeated: {', '.join(LINES)}. "
-            "R8x (10 million ratings) and W4 (an hour) only if asked for."
+            help=f"Measure only this line. Repeatable. Lines: {', '.join(LINES)}. "
+            "R8x (10 million ratings) and W4 (an hour) are measured only with this option."
         ),
     ] = None,
 ) -> None:
@@ -40,7 +40,7 @@ def run(
 @app.command("growth")
 def grow(
     *,
-    full: Annotated[bool, typer.Option("--full", help="Up to 5 million events and 1,000 operators.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Measure up to 5 million events and 1,000 operators.")] = False,
 ) -> None:
     """Measure how speed, memory and disk change with events, operators and the length of conversations."""
     with bench(FULL, ()) as running:
@@ -49,7 +49,7 @@ def grow(
 
 @app.command("soak")
 def run_long(
-    minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 30,
+    minutes: Annotated[float, typer.Option(help="How long the run takes.", min=1)] = 30,
 ) -> None:
     """Ingest live traffic at 70% of its peak, with a dashboard beside it; compare the last minutes with the first."""
     with bench(FULL, ()) as running:
@@ -58,10 +58,14 @@ def run_long(
 
 @app.command("attack")
 def attack_all(
-    only: Annotated[list[str] | None, typer.Option(help=f"One attack; may be repeated: {', '.join(ATTACKS)}.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long each is measured, alone and beside.", min=1)] = 8,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Measure only this attack. Repeatable. Attacks: {', '.join(ATTACKS)}.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="How long each side is measured: alone, and beside the attack.", min=1)
+    ] = 8,
 ) -> None:
-    """Attack a server in every way that is known, and measure what an account beside it is left with."""
+    """Attack a server in every known way, and measure the calls of another account meanwhile."""
     unknown = sorted(set(only or ()) - set(ATTACKS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(ATTACKS)}", param_hint="--only")

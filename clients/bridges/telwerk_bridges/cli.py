@@ -38,22 +38,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="telwerk-bridge", description="Turns webhooks into the events of Telwerk.")
     parser.add_argument("--version", action="version", version=f"telwerk-bridge {version('telwerk-bridges')}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="receive webhooks, as the environment says")
+    serve = commands.add_parser("serve", help="receive webhooks; environment variables configure it")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    serve.add_argument("--port", type=int, default=8000, help="the port, 0 for a free one (default: %(default)s)")
-    importing = commands.add_parser("import", help="read past conversations, by the platform's API or from an export")
-    importing.add_argument("platform", choices=["chatwoot"], help="whose")
-    importing.add_argument(
-        "--file", type=Path, help="an export, a line of JSON for each conversation (default: the API)"
+    serve.add_argument(
+        "--port", type=int, default=8000, help="the port to listen on; 0 chooses a free one (default: %(default)s)"
     )
-    importing.add_argument("--name", default="", help="of a section of TELWERK_BRIDGE_CONFIG, where there are several")
-    listing = commands.add_parser("list", help="the events that Telwerk refused, and why")
-    listing.add_argument("--waiting", action="store_true", help="those that wait for Telwerk instead")
-    for name, text in (("retry", "send refused events again"), ("drop", "give refused events up")):
+    importing = commands.add_parser("import", help="read past conversations, by the platform's API or from an export")
+    importing.add_argument("platform", choices=["chatwoot"], help="the platform to import from")
+    importing.add_argument(
+        "--file", type=Path, help="import an export, with a line of JSON for each conversation (default: the API)"
+    )
+    importing.add_argument("--name", default="", help="the section of TELWERK_BRIDGE_CONFIG, if there are several")
+    listing = commands.add_parser("list", help="list the events that Telwerk rejected, with the reasons")
+    listing.add_argument("--waiting", action="store_true", help="list the events that wait for Telwerk instead")
+    for name, text in (("retry", "send rejected events again"), ("drop", "discard rejected events")):
         command = commands.add_parser(name, help=text)
         chosen = command.add_mutually_exclusive_group(required=True)
-        chosen.add_argument("numbers", nargs="*", type=int, default=[], help="as `list` shows them")
-        chosen.add_argument("--all", action="store_true", help="all of them")
+        chosen.add_argument(
+            "numbers", nargs="*", type=int, default=[], help="the numbers of events, as `list` shows them"
+        )
+        chosen.add_argument("--all", action="store_true", help="all rejected events")
     return parser
 
 

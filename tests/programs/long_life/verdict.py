@@ -51,9 +51,9 @@ BOUNDS = (
 )
 """What decides. Latencies stand beside them: they are those of the machine as much as of the server."""
 SHOWN = (
-    Bound("taken in, each second", lambda one: one.events_per_second, 0, unit="events"),
-    Bound("taking in, p50", lambda one: one.call_p50_ms, 0, unit="ms"),
-    Bound("taking in, p99", lambda one: one.call_p99_ms, 0, unit="ms"),
+    Bound("ingested, each second", lambda one: one.events_per_second, 0, unit="events"),
+    Bound("ingest, p50", lambda one: one.call_p50_ms, 0, unit="ms"),
+    Bound("ingest, p99", lambda one: one.call_p99_ms, 0, unit="ms"),
     Bound("questions, p50", lambda one: one.query_p50_ms, 0, unit="ms"),
     Bound("questions, p99", lambda one: one.query_p99_ms, 0, unit="ms"),
     Bound("load average of the machine", lambda one: one.busy, 0),
