@@ -288,8 +288,9 @@ def test_cells_of_a_value_that_nobody_gives_are_a_damaged_row_and_mended(
     del key["cells"]
     where = " AND ".join(f"{name} = ?" for name in key)
     change(service, f"UPDATE counters SET cells = ? WHERE {where}", pairs.tobytes(), *key.values())  # noqa: S608
-    with pytest.raises(DamagedRowError, match="table counters"):
+    with pytest.raises(DamagedRowError, match="table counters") as told:
         service.ask(ACCOUNT, [kpi])
+    assert told.value.damage.key == tuple(key.values())[1:], "all of the row's key, but for its account"
     service.run(repair(service.store, ACCOUNT, examined(service)))
     assert examined(service).clean
     assert everything(service) == whole.everything

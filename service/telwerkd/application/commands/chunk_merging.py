@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from telwerkd.application.ports import BaseFactWrites, CounterWrites, Damage, DamagedRowError, Pausing, ScanView
+from telwerkd.application.ports import BaseFactWrites, CounterWrites, Pausing, ScanView, as_damage
 from telwerkd.domain.counting.counters import (
     ChunkChanges,
     ChunkKey,
@@ -57,7 +57,8 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
         return 0
     entries = tx.deltas_until(measure, last)
     tx.pause()
-    changes, left = _changes(measure, entries, chunks_max)
+    with as_damage("deltas", int(measure)):
+        changes, left = bounded_changes(measure, entries, chunks_max)
     tx.pause()
     _add(tx, changes)
     # The next compaction begins with what is left: in rows of about as many as were moved, so that it reads little more
@@ -68,13 +69,6 @@ def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_m
     row_entries_min = -(-len(left) // max(1, last))
     tx.replace_deltas(measure, last, left.pieces(max(row_entries, row_entries_min)))
     return moved
-
-
-def _changes(measure: Measure, entries: DeltaEntries, chunks_max: int) -> tuple[ChunkChanges, DeltaEntries]:
-    try:
-        return bounded_changes(measure, entries, chunks_max)
-    except ValueError as error:
-        raise DamagedRowError(Damage("deltas", (int(measure),), str(error))) from error
 
 
 def correct_counters(tx: CorrectingTransaction, corrections: Mapping[ChunkKey, Slots]) -> None:

@@ -34,6 +34,7 @@ from telwerkd.application.ports.rows import (
     Report,
     SettingsBytes,
     StoredChunk,
+    as_damage,
 )
 from telwerkd.application.ports.scan import ScanView
 from telwerkd.application.ports.settings import OpeningHoursView, SettingsView, SettingsWrites, WidgetsView
@@ -98,4 +99,5 @@ __all__ = [
     "WidgetsView",
     "WriteScheduling",
     "Written",
+    "as_damage",
 ]

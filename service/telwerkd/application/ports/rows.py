@@ -1,6 +1,7 @@
 """The rows that storage returns and takes."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from telwerkd.domain.conversation.effects import Effects
@@ -157,6 +158,19 @@ class DamagedRowError(ValueError):
 
     def __str__(self) -> str:
         return f"damaged data of account {self.account!a}: {self.damage} (`telwerkd verify` shows all)"
+
+
+@contextmanager
+def as_damage(table: str, *key: object) -> Iterator[None]:
+    """Reports what the block cannot count as a damaged row: it was read whole, and has a value that nothing has.
+
+    Raises:
+        DamagedRowError: the block raised a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise DamagedRowError(Damage(table, key, str(error))) from error
 
 
 Report = Callable[[Damage], None]

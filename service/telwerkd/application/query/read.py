@@ -7,7 +7,7 @@ read from the chunks' cells, and facts that are not in chunks yet from the delta
 from collections import Counter
 from collections.abc import Sequence
 
-from telwerkd.application.ports import Account, AnswerVersion, AnswerView, Damage, DamagedRowError, StoredChunk
+from telwerkd.application.ports import Account, AnswerVersion, AnswerView, StoredChunk, as_damage
 from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.plan import (
     ByChunk,
@@ -26,7 +26,6 @@ from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, project_entries
-from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure, has_durations
 from telwerkd.domain.counting.rollups import (
     Rollup,
@@ -149,7 +148,8 @@ class _Reader:
         measure, grouping = key = of.selector.measure, of.selector.grouping
         if key not in self._deltas:
             entries = self._view.deltas(measure)
-            self._deltas[key] = _cut(measure, entries, grouping) if len(entries) else _NO_DELTAS
+            with as_damage("deltas", int(measure)):
+                self._deltas[key] = project_entries(measure, entries, grouping) if len(entries) else _NO_DELTAS
         return self._deltas[key]
 
     def _add_by_chunk(self, builder: SliceBuilder, of: SliceOutline, source: ByChunk) -> None:
@@ -191,7 +191,7 @@ class _Reader:
             len(rows), len(edges) - 1, values, sum(len(row.cells) for row in rows)
         ):
             ids = [SeriesKey(row.operator, row.group, row.widget, row.value) for row in rows]
-            cells = unpacked(key.measure, rows)
+            cells = unpacked(key.measure, key.grouping, rows)
             rollup = (
                 roll_up_durations(ids, cells, edges)
                 if has_durations(key.measure)
@@ -208,13 +208,6 @@ class _Reader:
         edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, self._outline.zone).edges
         if len({ids for part in parts for ids in part.rows}) * len(edges) * values <= _JOINED_MAX:
             self._rollups.put(key, source.versions, joined(parts, edges))
-
-
-def _cut(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
-    try:
-        return project_entries(measure, entries, grouping)
-    except ValueError as error:  # a value that no fact of this KPI has
-        raise DamagedRowError(Damage("deltas", (int(measure),), str(error))) from error
 
 
 _NO_DELTAS: tuple[list[SeriesParts], Cells] = ([], unpack([], []))

@@ -164,7 +164,7 @@ class SliceBuilder:
         self._conditions = conditions
         self._filters = any(conditions)
         self._by_value = of.by_value
-        self._measure = of.selector.measure
+        self._selector = of.selector
         self._has_durations = has_durations(of.info.kpi)
         self._period = period
         self._kept_codes = _kept_codes(conditions, of.info)
@@ -191,9 +191,8 @@ class SliceBuilder:
     def add_chunks(self, rows: Sequence[StoredChunk]) -> None:
         """Adds chunks as stored."""
         if rows:
-            self.add_cells(
-                [(row.operator, row.group, row.widget, row.value) for row in rows], unpacked(self._measure, rows)
-            )
+            ids = [(row.operator, row.group, row.widget, row.value) for row in rows]
+            self.add_cells(ids, unpacked(self._selector.measure, self._selector.grouping, rows))
 
     def add_cells(self, rows: Sequence[SeriesParts], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are indexes in `rows`."""
@@ -246,25 +245,23 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
     return np.array([conditions.values.keeps(known.value) for known in info.values])
 
 
-def unpacked(measure: Measure, rows: Sequence[StoredChunk]) -> Cells:
-    """Returns the cells of stored chunks, as the measure packs them.
+def unpacked(measure: Measure, grouping: int, rows: Sequence[StoredChunk]) -> Cells:
+    """Returns the cells of a grouping's stored chunks, as the measure packs them.
 
     Raises:
         DamagedRowError: a cell holds a value that no fact of the measure has; it would count as one beside.
     """
     found = reading.unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])
     if not has_durations(measure):
-        _check_codes(measure, rows, found)
+        _check_codes(measure, grouping, rows, found)
     return found
 
 
-def _check_codes(measure: Measure, rows: Sequence[StoredChunk], cells: Cells) -> None:
+def _check_codes(measure: Measure, grouping: int, rows: Sequence[StoredChunk], cells: Cells) -> None:
     codes = cell_codes(measure)
     # Without a sign, one below the first is the largest of all: so one pass is enough.
     above_first = (cells.code - codes.start).view(np.uint64)
     if len(above_first) and above_first.max() >= len(codes):
         wrong = int(above_first.argmax())
-        chunk = rows[cells.row[wrong]]
-        raise DamagedRowError(
-            Damage("counters", (int(measure), *chunk[:-1]), f"{cells.code[wrong]} where the number of a value belongs")
-        )
+        key = int(measure), grouping, *rows[cells.row[wrong]][:-1]
+        raise DamagedRowError(Damage("counters", key, f"{cells.code[wrong]} where the number of a value belongs"))
