@@ -12,10 +12,9 @@ import typer
 from telwerkd.application.clock import Clock
 from telwerkd.cli.shared import Config, Database, errors_reported, help_of, loaded
 from telwerkd.process import held_signals
-from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
-from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event, LogFormat, LogLevel
+from telwerkd.server import main_loop
 from telwerkd.server.http_ports import start_lines, warn_of_no_page
 from telwerkd.server.reloading import Reloading, Source
 from telwerkd.server.settings.contradictions import contradictions
@@ -28,7 +27,6 @@ from telwerkd.server.telemetry import log_limit
 from telwerkd.server.wiring import running
 from telwerkd.server.workers import processes
 from telwerkd.storage.schema.versions import head
-from telwerkd.transport.grpc.event_loop import GrpcEventLoop
 
 log = logging.getLogger("telwerkd.cli")
 
@@ -66,10 +64,8 @@ def serve(
     ):
         log.warning("settings: %s", doubtful)
     warn_of_no_page(settings)
-    raise_limit()
-    tune_heap()
-    with errors_reported(), asyncio.Runner(loop_factory=GrpcEventLoop) as runner:
-        runner.run(_serve(settings, Reloading(Source(config, flags), settings)))
+    with errors_reported():
+        main_loop.run(_serve(settings, Reloading(Source(config, flags), settings)))
 
 
 def _what_runs(settings: Settings) -> Event:

@@ -22,10 +22,9 @@ from typing import Any
 
 from telwerkd.application.clock import Clock
 from telwerkd.process import held_signals, log_format
-from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
-from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event
+from telwerkd.server import main_loop
 from telwerkd.server.background import Background, BackgroundTaskError
 from telwerkd.server.components import NotStoredError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
@@ -43,7 +42,6 @@ from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.unavailable import NO_MEMORY
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import cannot_listen, resolved
-from telwerkd.transport.grpc.event_loop import GrpcEventLoop
 from telwerkd.transport.security.tls import StartupError
 
 log = logging.getLogger(__name__)
@@ -307,11 +305,8 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = Settings(**fields)
     log_limit.set_up(settings.log_style, settings.log_lines_max, names_process=True)
-    raise_limit()
-    tune_heap()
     try:
-        with asyncio.Runner(loop_factory=GrpcEventLoop) as runner:
-            runner.run(_serve_one(settings, reloading, word, line))
+        main_loop.run(_serve_one(settings, reloading, word, line))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
         log_format.complain(str(error))
         sys.exit(1)
