@@ -119,8 +119,12 @@ def explain(
         clock.zone,
         explanation.names,
     )
+    _show(answer, catalogue[kpi], output)
+
+
+def _show(answer: Answer, kpi: Kpi, output: Output) -> None:
     if output is Output.TABLE:
-        _print(answer, catalogue[kpi])
+        _print(answer, kpi)
     elif output is Output.JSON:
         out.print(json_text(_json(answer)), soft_wrap=True)
     else:

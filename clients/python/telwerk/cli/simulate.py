@@ -63,15 +63,9 @@ def simulate(
     if write is not None:
         _refuse_without_effect(ctx, {"account": "--account", "output": "--output"})
     zone = time_zone or zone
-    office = _zone(zone)
-    last = end or datetime.now(office).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    first = start or last - timedelta(days=_DAYS)
-    if first >= last:
-        raise typer.BadParameter("the first day must come before the day after the last", param_hint="--from")
+    first, last = _days(start, end, _zone(zone))
     try:
-        events = simulation.simulate(
-            seed, conversations, first.replace(tzinfo=office), last.replace(tzinfo=office), time_zone=zone
-        )
+        events = simulation.simulate(seed, conversations, first, last, time_zone=zone)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     days = f"{first:%Y-%m-%d} to {last - timedelta(days=1):%Y-%m-%d}"
@@ -103,6 +97,15 @@ def _refuse_without_effect(ctx: typer.Context, options: Mapping[str, str]) -> No
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             raise typer.BadParameter("has no effect with --write", param_hint=option)
+
+
+def _days(start: datetime | None, end: datetime | None, office: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first day and the day after the last, as they begin at the office."""
+    last = end or datetime.now(office).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    first = start or last - timedelta(days=_DAYS)
+    if first >= last:
+        raise typer.BadParameter("the first day must come before the day after the last", param_hint="--from")
+    return first.replace(tzinfo=office), last.replace(tzinfo=office)
 
 
 def _zone(name: str) -> ZoneInfo:
