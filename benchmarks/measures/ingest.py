@@ -25,11 +25,11 @@ def on_sqlite(bench: Bench) -> Iterator[Line]:
         feed = _begun(bench, ours, floor)
         if bench.wants("R1"):
             yield _bulk(
-                bench, ours, floor, feed, "R1", "1,000-event calls, conversation by conversation", Bar("≥", 0.5)
+                bench, ours, floor, feed, "R1", "1,000-event calls, conversation by conversation", Bar("≥", 0.65)
             )
         if bench.wants("R1s"):
             what = "1,000-event calls, each event of a conversation in another call, as live traffic comes"
-            yield _bulk(bench, ours, floor, feed, "R1s", what, None, spread=True)
+            yield _bulk(bench, ours, floor, feed, "R1s", what, Bar("≥", 0.45), spread=True)
         if bench.wants("R2"):
             yield _single(bench, ours, feed)
         if bench.wants("R2b"):
@@ -109,7 +109,7 @@ def after_many(bench: Bench) -> Iterator[Line]:
 
 def on_postgres(bench: Bench, postgres: str) -> Iterator[Line]:
     """R9, and the same with one process; with ten KPIs as R1."""
-    for workers, name, bar in ((1, "R9s", None), (2, "R9", Bar("≥", 0.3))):
+    for workers, name, bar in ((1, "R9s", Bar("≥", 0.55)), (2, "R9", Bar("≥", 0.45))):
         what = f"PostgreSQL, {'one process' if workers == 1 else f'{workers} workers'}, 1,000-event calls"
         if not bench.wants(name):
             continue
@@ -178,7 +178,7 @@ def _single(bench: Bench, ours: Server, feed: Feed) -> Row:
         no_op_shares.add(no_op, ours.cpu_seconds() - before)
         pairs.append((calls, no_op.calls / no_op.seconds))
     what = f"single-event durable calls, {_SINGLE_CALLERS} callers"
-    return Row("R2", what, "no-op calls", "calls/s", pairs, Bar("≥", 0.5), f"{shares}; no-op: {no_op_shares}")
+    return Row("R2", what, "no-op calls", "calls/s", pairs, Bar("≥", 0.65), f"{shares}; no-op: {no_op_shares}")
 
 
 def _streamed(bench: Bench, ours: Server, feed: Feed) -> Row:

@@ -51,11 +51,11 @@ def queries(bench: Bench, postgres_url: str) -> Iterator[Line]:
     """R8, R8m, R8x: a year by day from raw events."""
     workload, conversations = stored_in_days(bench.scale.stored_events)
     mixed = f"{bench.scale.stored_events:,} raw events of all kinds in two years"
-    logs = [_ratings("R8", bench.scale, bench.scale.raw_ratings, (40, 3) if bench.scale.whole else None)]
+    logs = [_ratings("R8", bench.scale, bench.scale.raw_ratings, (60, 5) if bench.scale.whole else None)]
     if bench.scale.whole:
         logs.append(_Log("R8m", mixed, workload, conversations, None))
     if "R8x" in bench.only:
-        logs.append(_ratings("R8x", bench.scale, _MANY_RATINGS, (40, 20)))
+        logs.append(_ratings("R8x", bench.scale, _MANY_RATINGS, (400, 20)))
     for log in logs:
         if bench.wants(log.name):
             # A process of their own for the peers too: chDB is part of the process that asks it.

@@ -44,10 +44,10 @@ def _beside_no_op(bench: Bench, server: Server) -> Iterator[Line]:
     """R3 and R4, all kinds in turn."""
     n = bench.scale.queries
     kinds: list[tuple[str, str, Bar, AskedAnew]] = [
-        ("R3", f"series of {POINTS:,} points, new", Bar("≤", 3), lambda asked: _points(asked, n)),
-        ("R3", "the same request again", Bar("≤", 1.3), lambda _: _points(0, 1) * n),
+        ("R3", f"series of {POINTS:,} points, new", Bar("≤", 2.5), lambda asked: _points(asked, n)),
+        ("R3", "the same request again", Bar("≤", 1.25), lambda _: _points(0, 1) * n),
     ]
-    for by_operator, bar in ((False, Bar("≤", 4)), (True, Bar("≤", 8))):
+    for by_operator, bar in ((False, Bar("≤", 2.5)), (True, Bar("≤", 6))):
         for zone in ZONES:
             what = f"year by day, {'by 50 operators' if by_operator else 'account total'}, {zone}"
             kinds.append(("R4", what, bar, _years(YearByDay(zone, by_operator=by_operator), n)))
@@ -110,7 +110,7 @@ def _during_ingest(bench: Bench, server: Server) -> Iterator[Line]:
             sending.result()
             server.finish()
             pairs.append((busy * 1e3, idle * 1e3))
-        yield Row("R6", what, "idle", _MS, pairs, Bar("≤", 5))
+        yield Row("R6", what, "idle", _MS, pairs, Bar("≤", 3))
 
 
 def _tail_seconds(bench: Bench, server: Server, *, by_operator: bool) -> float:
