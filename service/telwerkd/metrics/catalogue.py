@@ -44,13 +44,13 @@ _CALLS = (
         "grpc_server_handled_total",
         Kind.COUNTER,
         (*_METHOD, "grpc_code"),
-        "Calls that ended, by their status; calls refused before a key was known and cancelled ones too.",
+        "Calls that ended, by status; cancelled ones, and those refused before their key was checked, included.",
     ),
     Metric(
         "grpc_server_handling_seconds",
         Kind.HISTOGRAM,
         _METHOD,
-        "Seconds from a call's headers to its end; streams and watches as long as they were open.",
+        "Seconds from a call's headers to its end; for streams and watches, how long they were open.",
     ),
     Metric("grpc_server_msg_received_total", Kind.COUNTER, _METHOD, "Requests read; a stream has many."),
     Metric("grpc_server_msg_sent_total", Kind.COUNTER, _METHOD, "Replies given to gRPC; a stream has many."),
@@ -59,13 +59,13 @@ _CALLS = (
         "telwerk_limit_rejections_total",
         Kind.COUNTER,
         ("limit",),
-        "Calls, batches of a stream, queries of a batch and events turned away because of a limit, by its setting.",
+        "Calls, batches of a stream, queries of a batch and events refused because of a limit, by its setting.",
     ),
     Metric(
         "telwerk_memory_reserved_bytes",
         Kind.GAUGE,
         (),
-        "Bytes that requests, replies and watches are counted to hold (memory_bytes_max).",
+        "Bytes reserved for requests, replies and watches (memory_bytes_max).",
     ),
 )
 
@@ -87,7 +87,7 @@ _EVENTS = (
         "telwerk_events_waiting_age_seconds",
         Kind.GAUGE,
         (),
-        "Seconds that the oldest batch waits to be answered; 0 where none waits.",
+        "Age in seconds of the oldest unanswered batch; 0 if there is none.",
         Merge.MAX,
     ),
     Metric(
@@ -138,17 +138,22 @@ _UPKEEP = (
     ),
     Metric("telwerk_database_pings_total", Kind.COUNTER, ("outcome",), "Pings of the database: ok or failed."),
     Metric("telwerk_database_ping_seconds", Kind.HISTOGRAM, (), "Seconds of a ping, failed ones included."),
-    Metric("telwerk_writer_restarts_total", Kind.COUNTER, (), "Starts of the writer after it died. SQLite only."),
-    Metric("telwerk_worker_restarts_total", Kind.COUNTER, (), "Starts of a worker after one died."),
+    Metric("telwerk_writer_restarts_total", Kind.COUNTER, (), "Restarts of the writer after it died. SQLite only."),
+    Metric("telwerk_worker_restarts_total", Kind.COUNTER, (), "Restarts of a worker after one died."),
     Metric("telwerk_clock_doubted", Kind.GAUGE, (), "1 while the system's clock is doubted, else 0.", Merge.MAX),
 )
 
 _QUERIES = (
     Metric("telwerk_query_rows", Kind.HISTOGRAM, (), "Rows that an answer was made of (rows_max)."),
     Metric("telwerk_query_points", Kind.HISTOGRAM, (), "Numbers in an answer (points_max)."),
-    Metric("telwerk_cache_bytes", Kind.GAUGE, ("cache",), "Bytes kept: of answers, or of rollups."),
-    Metric("telwerk_cache_hits_total", Kind.COUNTER, ("cache",), "Times that what was kept was still true and used."),
-    Metric("telwerk_cache_misses_total", Kind.COUNTER, ("cache",), "Times that it had to be made, and was kept then."),
+    Metric("telwerk_cache_bytes", Kind.GAUGE, ("cache",), "Bytes in the cache of answers, or of rollups."),
+    Metric("telwerk_cache_hits_total", Kind.COUNTER, ("cache",), "Lookups that found a valid cached value."),
+    Metric(
+        "telwerk_cache_misses_total",
+        Kind.COUNTER,
+        ("cache",),
+        "Lookups that found none; the value was computed, and cached.",
+    ),
     Metric("telwerk_watches_open", Kind.GAUGE, (), "Open WatchTimeSeries calls (watches_max)."),
     Metric(
         "telwerk_watch_lag_seconds",
@@ -164,7 +169,7 @@ _PROCESSES = (
         "telwerk_build_info",
         Kind.GAUGE,
         ("version", "schema", "database", "python"),
-        "Always 1: what runs.",
+        "Always 1; its labels say what runs.",
         Merge.MAX,
     ),
     Metric("telwerk_workers", Kind.GAUGE, (), "Server processes in these figures; 1 without workers."),
