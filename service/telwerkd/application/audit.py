@@ -20,9 +20,8 @@ from telwerkd.application.ports import (
     OpeningHoursView,
     Report,
     ScanView,
-    Store,
 )
-from telwerkd.application.upkeep.packing import compact_account
+from telwerkd.application.upkeep.packing import CompactingStore, compact_account
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -133,7 +132,7 @@ def _known_already(_damage: Damage) -> None:
     """Ignores a damage that the first pass has reported."""
 
 
-async def repair(store: Store, account: AccountId, audit: Audit) -> None:
+async def repair(store: CompactingStore, account: AccountId, audit: Audit) -> None:
     """Corrects counters and states by the log, as far as it is readable, in one transaction.
 
     With damaged rows, that transaction also compacts all delta entries of the account; else most are compacted before.

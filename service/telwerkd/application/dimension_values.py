@@ -13,7 +13,7 @@ import numpy as np
 
 from telwerkd.application.display_names import begins
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import ChunkSelector, CountersView, DisplayNamesView, NamesView, Pausing, Store
+from telwerkd.application.ports import ChunkSelector, CountersView, DisplayNamesView, NamesView, Pausing
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
@@ -109,12 +109,10 @@ class DimensionValues:
 
     def __init__(
         self,
-        store: Store,
         readers: Readers,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
     ) -> None:
         """`spent` receives the cost of an account's requests, in estimated milliseconds."""
-        self._store = store
         self._readers = readers
         self._spent = spent
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.application.commands.set_display_names import NamesSet, SetDisplayNames
-from telwerkd.application.ports import DisplayNamesView, Pausing, Store
+from telwerkd.application.ports import DisplayNamesView, Pausing, WriteStore
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.display_names import NameKey, NameKind, folded
 from telwerkd.domain.errors import LimitExceededError, RequestPart
@@ -50,7 +50,7 @@ class DisplayNames:
 
     def __init__(
         self,
-        store: Store,
+        store: WriteStore,
         readers: Readers,
         names_max: int = NAMES_PER_ACCOUNT_MAX,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,

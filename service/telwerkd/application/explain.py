@@ -20,7 +20,7 @@ from telwerkd.application.ports import (
     DisplayNamesView,
     LogView,
     OpeningHoursView,
-    Store,
+    ReadStore,
     TimersView,
 )
 from telwerkd.application.query.question import Query, check
@@ -117,7 +117,7 @@ class Explanations:
 
     def __init__(
         self,
-        store: Store,
+        store: ReadStore,
         readers: Readers,
         clock: Clock,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,

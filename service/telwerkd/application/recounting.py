@@ -1,11 +1,12 @@
 """Recounts an account by the present or its chosen rules, during ingest (R-ANEW-3)."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from telwerkd.application.commands.recount import AimAtRules, EndRecount, Left, Recount
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import ReadStore
 from telwerkd.application.sharing.long_work import rest_after
-from telwerkd.application.upkeep.packing import compact_account
+from telwerkd.application.upkeep.packing import CompactingStore, compact_account
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.ids import AccountId, ConversationId
 
@@ -16,7 +17,11 @@ KPIS = {"ten": PART_ONE, "all": None}
 """What an account may want to be counted: the newest version of the rules for it (R-ANEW-10)."""
 
 
-async def recount(store: Store, account: AccountId, progress: Progress, kpis: str | None = None) -> int:
+class RecountingStore(ReadStore, CompactingStore, Protocol):
+    """What recounting needs of a store."""
+
+
+async def recount(store: RecountingStore, account: AccountId, progress: Progress, kpis: str | None = None) -> int:
     """Recounts an account by its target rules; returns how many conversations were recounted.
 
     `kpis` is one of `KPIS`, the account's choice from now on; None keeps the earlier one. After an interruption, the
@@ -45,7 +50,7 @@ async def recount(store: Store, account: AccountId, progress: Progress, kpis: st
     return done
 
 
-async def _conversations(store: Store, account: AccountId, report: Callable[[int], None]) -> None:
+async def _conversations(store: RecountingStore, account: AccountId, report: Callable[[int], None]) -> None:
     after = ConversationId("")
     while True:
         [step] = await store.write([(account, Recount(after))])

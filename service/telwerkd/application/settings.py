@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
-from telwerkd.application.ports import AccountView, SettingsView, Store, WidgetsView
+from telwerkd.application.ports import AccountView, SettingsView, WidgetsView, WriteStore
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
 from telwerkd.domain.errors import LimitExceededError, NotFoundError, Reason, RequestPart
@@ -43,7 +43,7 @@ class AccountSettings:
 
     def __init__(
         self,
-        store: Store,
+        store: WriteStore,
         readers: Readers,
         widget_settings_bytes_max: int | None = None,
         exhausted: Callable[[AccountId], None] = lambda _account: None,

@@ -168,7 +168,7 @@ class Components(NamedTuple):
                 settings.watch_stall_seconds,
                 self.draining,
                 self.slow_queries,
-                DimensionValues(store, self.readers, spent),
+                DimensionValues(self.readers, spent),
                 names,
             ),
             SettingsService(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SETTLED_SHARED_MAX
 from telwerkd.application.failures import logging_failures
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import PingedStore, Store, UpkeepStore
 from telwerkd.application.sharing.throttling import Sharing
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
@@ -83,7 +83,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: S
         await asyncio.sleep(_SETTLE_EVERY_SECONDS)
 
 
-async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures, sharing: Sharing) -> None:
+async def _compact(store: UpkeepStore, every_seconds: float, figures: UpkeepFigures, sharing: Sharing) -> None:
     """Runs compaction."""
     compaction = Compaction(store, figures, is_shared=lambda: sharing.is_shared)
     while True:
@@ -110,7 +110,7 @@ async def _purge(store: Store, names: NameKeeper, clock: Clock, resumed: asyncio
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 
-async def watch_database(store: Store, health: Health, every_seconds: float, figures: UpkeepFigures) -> None:
+async def watch_database(store: PingedStore, health: Health, every_seconds: float, figures: UpkeepFigures) -> None:
     """Sets readiness by whether a write could be committed, and logs changes; liveness is not affected."""
     was_ready = True
     while True:

@@ -187,7 +187,7 @@ async def name_things(store: PostgresStore, account: AccountId) -> None:
         account, {NameKey(NameKind.WIDGET, "x1"): "", NameKey(NameKind.WIDGET, WEB): "a"}, replaces_all=True
     )
     await names.page(account, Listing(NameKind.WIDGET, "a", "", "", 10), lambda page: page)
-    values = DimensionValues(store, Readers(store, 10))
+    values = DimensionValues(Readers(store, 10))
     for dimension in LISTED:
         kpis = tuple(info for info in CATALOGUE.values() if dimension in info.dimensions and info.names)[:1]
         await values.page(account, Asked(dimension, kpis, "a", "", None, 10), lambda page: page)

@@ -17,7 +17,7 @@ from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Su
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ingest.pending import BatchSlice, Pending
 from telwerkd.application.ingest.waiting_room import WaitingRoom
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import WriteStore
 from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
@@ -84,7 +84,7 @@ class Ingest:
 
     def __init__(
         self,
-        store: Store,
+        store: WriteStore,
         limits: IngestLimits,
         names_exhausted: Callable[[AccountId], None] = lambda _account: None,
         budget: MemoryBudget | None = None,

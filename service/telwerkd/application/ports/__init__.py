@@ -5,8 +5,8 @@ transaction: the store runs it in its driver's thread, process or greenlet, comm
 
 Each role has a Protocol, in the module of its name; who needs one takes no more than that, who needs several composes
 them beside itself. `transaction` has what several users share, and all of them together, which is what stores hand out:
-`Snapshot` and `Transaction`. `store` runs them, `rows` is what they read and write, and `figures` what is counted of
-that.
+`Snapshot` and `Transaction`. `store` runs them, itself a composition of roles; `rows` is what they read and write, and
+`figures` what is counted of that.
 """
 
 from telwerkd.application.ports.account import AccountView, AccountWrites
@@ -38,7 +38,18 @@ from telwerkd.application.ports.rows import (
 )
 from telwerkd.application.ports.scan import ScanView
 from telwerkd.application.ports.settings import OpeningHoursView, SettingsView, SettingsWrites, WidgetsView
-from telwerkd.application.ports.store import Command, ReadsInline, Store, WriteScheduling
+from telwerkd.application.ports.store import (
+    AccountsStore,
+    Command,
+    PingedStore,
+    ReadsInline,
+    ReadStore,
+    ReadWriteStore,
+    Store,
+    UpkeepStore,
+    WriteScheduling,
+    WriteStore,
+)
 from telwerkd.application.ports.timers import TimersPort, TimersView
 from telwerkd.application.ports.transaction import (
     AnswerView,
@@ -53,6 +64,7 @@ __all__ = [
     "Account",
     "AccountView",
     "AccountWrites",
+    "AccountsStore",
     "AnswerVersion",
     "AnswerView",
     "AuditView",
@@ -79,6 +91,9 @@ __all__ = [
     "OpenTimers",
     "OpeningHoursView",
     "Pausing",
+    "PingedStore",
+    "ReadStore",
+    "ReadWriteStore",
     "ReadsInline",
     "RecountPort",
     "RemovalTransaction",
@@ -96,8 +111,10 @@ __all__ = [
     "TimersPort",
     "TimersView",
     "Transaction",
+    "UpkeepStore",
     "WidgetsView",
     "WriteScheduling",
+    "WriteStore",
     "Written",
     "as_damage",
 ]

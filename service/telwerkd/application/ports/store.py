@@ -62,15 +62,11 @@ class ReadsInline(Protocol):
         """
 
 
-class Store(Protocol):
-    """A database. One that `ReadsInline` too may be read in the event loop."""
+class ReadStore(Protocol):
+    """Runs reads. A store that `ReadsInline` too may be read in the event loop."""
 
-    scheduling: WriteScheduling
-    """How `write`s are to be scheduled."""
     reads_at_once: int
     """How many `read`s run concurrently."""
-    figures: StoreFigures
-    """The figures of its work."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, in another thread than the event loop's.
@@ -78,6 +74,20 @@ class Store(Protocol):
         Raises:
             UnavailableError: the database does not answer.
         """
+
+    async def answer_version(self, account: AccountId) -> AnswerVersion:
+        """Returns the version of an account's answers. Cheap: it is called before every answer that may be cached.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
+
+class WriteStore(Protocol):
+    """Runs commands."""
+
+    scheduling: WriteScheduling
+    """How `write`s are to be scheduled."""
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs all of `commands` and commits them together; if that fails, none of them has happened.
@@ -89,34 +99,22 @@ class Store(Protocol):
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
 
-    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
-        """Runs `command` as `write` does; None if another server is at the account's upkeep just now.
 
-        What every server does by itself, one of them is to do. The command has to look whether it is done already.
+class ReadWriteStore(ReadStore, WriteStore, Protocol):
+    """Runs reads and commands."""
+
+
+class UpkeepStore(Protocol):
+    """Tells what upkeep is due in all accounts, and runs it in one server at a time."""
+
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `WriteStore.write` does; None if another server is at the account's upkeep just now.
+
+        Every server looks for upkeep, and one of them is to do it. The command has to check whether it is done already.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
-
-    async def answer_version(self, account: AccountId) -> AnswerVersion:
-        """Returns the version of an account's answers. Cheap: it is called before every answer that may be cached.
-
-        Raises:
-            UnavailableError: the database does not answer.
-        """
-
-    async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts; those that nothing is stored of are left out. Cheap: asked several times a second.
-
-        Raises:
-            UnavailableError: the database does not answer.
-        """
-
-    async def accounts(self) -> list[AccountId]:
-        """Returns every account that has anything stored."""
-
-    async def last_times(self) -> list[tuple[AccountId, Micros]]:
-        """Returns for each account an upper bound of its events' times, the latest first; it may lie in the future."""
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """Returns the accounts that have a limit due by `until`."""
@@ -127,9 +125,37 @@ class Store(Protocol):
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Returns every measure that has delta entries, with their number."""
 
+
+class AccountsStore(Protocol):
+    """Looks across accounts."""
+
+    async def accounts(self) -> list[AccountId]:
+        """Returns every account that has anything stored."""
+
+    async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:
+        """Returns the versions of accounts that have anything stored. Cheap: it is called several times a second.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
+    async def last_times(self) -> list[tuple[AccountId, Micros]]:
+        """Returns for each account an upper bound of its events' times, the latest first; it may lie in the future."""
+
+
+class PingedStore(Protocol):
+    """Can be asked whether it works."""
+
     async def ping(self) -> None:
         """Checks that the database is reachable and takes writes.
 
         Raises:
             UnavailableError: it is not, or does not.
         """
+
+
+class Store(ReadWriteStore, UpkeepStore, AccountsStore, PingedStore, Protocol):
+    """A database: all roles of it."""
+
+    figures: StoreFigures
+    """The figures of its work."""

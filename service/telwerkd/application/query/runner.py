@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from telwerkd.application.ports import AnswerVersion, ReadsInline, Store
+from telwerkd.application.ports import AnswerVersion, ReadsInline, ReadStore
 from telwerkd.application.query import cost, stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
@@ -57,7 +57,7 @@ class Queries:
 
     def __init__(
         self,
-        store: Store,
+        store: ReadStore,
         readers: Readers,
         limits: QueryLimits,
         rollups: RollupCache,

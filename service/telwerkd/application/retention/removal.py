@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
 from telwerkd.application.commands.purge import Purge
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import ReadWriteStore
 from telwerkd.application.sharing.long_work import STEP_EVENTS_MAX, rest_after
 from telwerkd.domain.ids import EPOCH, AccountId, ConversationId, Micros
 
 
 async def purge(
-    store: Store,
+    store: ReadWriteStore,
     account: AccountId,
     horizon: Micros,
     events_max: int = STEP_EVENTS_MAX,
@@ -39,12 +39,12 @@ async def purge(
         await rest_after(step.seconds)
 
 
-async def horizon_of(store: Store, account: AccountId) -> Horizon:
+async def horizon_of(store: ReadWriteStore, account: AccountId) -> Horizon:
     """Returns an account's horizon."""
     return await store.read(account, horizon_in)
 
 
-async def lower_horizon(store: Store, account: AccountId, instant: Micros) -> Horizon:
+async def lower_horizon(store: ReadWriteStore, account: AccountId, instant: Micros) -> Horizon:
     """Moves an account's horizon back, as after a purge with a wrong clock; returns the earlier one.
 
     Purged events stay purged and counted, and are still refused. Writes wait while every base state is read.
@@ -57,7 +57,7 @@ async def lower_horizon(store: Store, account: AccountId, instant: Micros) -> Ho
 
 
 async def erase(
-    store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool, now: Micros = EPOCH
+    store: ReadWriteStore, account: AccountId, conversation: ConversationId, *, keep_counts: bool, now: Micros = EPOCH
 ) -> Erased:
     """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import ReadStore, Snapshot
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 
@@ -105,7 +105,7 @@ class ReaderTurns:
 class Readers:
     """Runs accounts' reads, and other work in threads, in turns."""
 
-    def __init__(self, store: Store, waiting_queries_per_account_max: int) -> None:
+    def __init__(self, store: ReadStore, waiting_queries_per_account_max: int) -> None:
         self._store = store
         self._turns = ReaderTurns(store.reads_at_once, waiting_queries_per_account_max)
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.read_account import ReadAccount
 from telwerkd.application.failures import isolating_account
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import ReadWriteStore
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.monotonic_clock import monotonic
@@ -44,7 +44,7 @@ class Removal:
 class NameKeeper:
     """Frees unused names of accounts that reached their limit, or from which data was removed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadWriteStore) -> None:
         self._store = store
         self._noticed: set[AccountId] = set()
         self._looked: dict[AccountId, _Looked] = {}
@@ -103,7 +103,7 @@ class NameKeeper:
             log.info("account %r: %d names and opening hours that nothing uses any more are removed", account, freed)
 
 
-async def free_names(store: Store, account: AccountId) -> int | None:
+async def free_names(store: ReadWriteStore, account: AccountId) -> int | None:
     """Frees an account's unused names and opening hours; returns how many, None if it changed at every attempt.
 
     Raises:
@@ -119,7 +119,7 @@ class _Freed(NamedTuple):
     """As `Unused.is_settled`."""
 
 
-async def _freed(store: Store, account: AccountId) -> _Freed:
+async def _freed(store: ReadWriteStore, account: AccountId) -> _Freed:
     begun = monotonic()
     unused = await store.read(account, unused_names)
     if not unused.total:

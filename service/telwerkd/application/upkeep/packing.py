@@ -1,10 +1,10 @@
 """Compacting all of one account before what can only be done once nothing waits: a repair, or the end of a recount."""
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from telwerkd.application.commands.compact import Compact, Compacted
-from telwerkd.application.ports import DamagedRowError, Store
+from telwerkd.application.ports import DamagedRowError, UpkeepStore, WriteStore
 from telwerkd.application.sharing.long_work import rest_after
 from telwerkd.domain.counting.merging import CounterError
 from telwerkd.domain.ids import AccountId
@@ -15,7 +15,11 @@ _CHUNKS_AT_ONCE: Final = 1_000
 """Chunks that it reads and writes, about."""
 
 
-async def compact_account(store: Store, account: AccountId, entries_max: int = _ENTRIES_AT_ONCE) -> None:
+class CompactingStore(UpkeepStore, WriteStore, Protocol):
+    """What compaction of an account needs of a store."""
+
+
+async def compact_account(store: CompactingStore, account: AccountId, entries_max: int = _ENTRIES_AT_ONCE) -> None:
     """Moves the delta entries that an account has by now into its chunks, in transactions of bounded size.
 
     Those of a measure that cannot be read, or contradict its chunks, stay.
@@ -29,7 +33,7 @@ async def compact_account(store: Store, account: AccountId, entries_max: int = _
                 await _compact(store, account, Compact(measure, entries_max, _CHUNKS_AT_ONCE), size)
 
 
-async def _compact(store: Store, account: AccountId, command: Compact, size: int) -> None:
+async def _compact(store: CompactingStore, account: AccountId, command: Compact, size: int) -> None:
     left = size
     while left > 0:
         step: Compacted

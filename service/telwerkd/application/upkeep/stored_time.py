@@ -6,7 +6,7 @@ from typing import Protocol
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.failures import isolating_account
-from telwerkd.application.ports import AccountView, LogView, Store
+from telwerkd.application.ports import AccountsStore, AccountView, LogView, ReadStore
 from telwerkd.domain.ids import AccountId, Micros
 
 log = logging.getLogger(__name__)
@@ -21,10 +21,14 @@ def reached(view: TimesView) -> Micros | None:
     return max(filter(None, (view.latest_event_time(), view.account().high_water)), default=None)
 
 
+class TimesStore(ReadStore, AccountsStore, Protocol):
+    """What looking for stored instants needs of a store."""
+
+
 class StoredTime:
     """Compares a clock with stored instants: at the start, and while it is doubted with other servers' events."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: TimesStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._newest_event: Micros | None = None

@@ -8,7 +8,7 @@ from telwerkd.application.commands.chunk_merging import CHUNKS_MAX
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, TIES_MAX, SettleTimers
 from telwerkd.application.failures import isolating_account
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import Store, UpkeepStore
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import reached
@@ -70,7 +70,9 @@ and compacting them as often at its end as at its beginning would take most of t
 """
 
 
-async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX, ties_max: int = TIES_MAX) -> bool:
+async def settle_due(
+    store: UpkeepStore, now: Micros, conversations_max: int = SETTLED_MAX, ties_max: int = TIES_MAX
+) -> bool:
     """Settles limits due by `now` (R-KPI3-14), one bounded transaction per account; returns whether any may be left.
 
     Raises:
@@ -106,7 +108,7 @@ class Compaction:
 
     def __init__(
         self,
-        store: Store,
+        store: UpkeepStore,
         figures: UpkeepFigures | None = None,
         *,
         compact_at: int = COMPACT_AT,

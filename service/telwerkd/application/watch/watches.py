@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from telwerkd.application.failures import logging_failures
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import AccountsStore
 from telwerkd.application.query.question import OrderMeasure, Query
 from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
@@ -53,7 +53,7 @@ class Watches:
 
     def __init__(
         self,
-        store: Store,
+        store: AccountsStore,
         queries: Queries,
         budget: MemoryBudget,
         watches_max: int,

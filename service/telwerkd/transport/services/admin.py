@@ -8,7 +8,7 @@ import grpc.aio
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc
 from telwerkd.application import audit_log
 from telwerkd.application.clock import Clock
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import ReadWriteStore
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.domain.ids import ConversationId
@@ -21,7 +21,7 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class AdminService(admin_grpc.AdminServiceServicer):
     """`telwerk.v1.AdminService`."""
 
-    def __init__(self, store: Store, clock: Clock, callers: Callers, names: NameKeeper) -> None:
+    def __init__(self, store: ReadWriteStore, clock: Clock, callers: Callers, names: NameKeeper) -> None:
         self._store = store
         self._clock = clock
         self._callers = callers
