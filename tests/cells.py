@@ -13,7 +13,7 @@ from telwerkd.domain.counting.duration_cells import decoded, words_of
 from telwerkd.domain.counting.duration_entries import cells_of
 from telwerkd.domain.counting.measures import SERVICE_TIME
 from telwerkd.domain.ids import SECOND, AccountId
-from tests.oracle import Counted
+from tests.oracle_words import Counted
 
 CHUNK = 32 * 96
 QUARTER_MICROS = 15 * 60 * SECOND

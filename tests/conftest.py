@@ -23,7 +23,7 @@ import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # it has stubs, but no py.typed
 from grpc_health.v1 import health_pb2_grpc
 from grpc_status import rpc_status
 
@@ -39,6 +39,7 @@ from telwerkd.application.batches import Verdicts
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation import events
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.server.settings.settings import Settings
@@ -195,7 +196,7 @@ def account(request: pytest.FixtureRequest) -> str:
 ALL_KPI_IDS = [info.id for info in CATALOGUE.values()]
 KPI_IDS = ALL_KPI_IDS[:10]
 """Those of part one, which the chats of most tests are about: part two counts in nearly every chat."""
-WITHIN_VALUE = {kpi.DIMENSION_TOPIC, kpi.DIMENSION_QUESTION}
+WITHIN_VALUE = {Dimension.TOPIC, Dimension.QUESTION}
 """Dimensions that are a part of the value."""
 CALL_SECONDS = 30.0
 """No call takes as long, however busy the machine is."""
@@ -208,15 +209,15 @@ class Server(NamedTuple):
     channel: grpc.aio.Channel
 
     @property
-    def ingestion(self) -> ingestion_grpc.IngestionServiceStub:
+    def ingestion(self) -> "ingestion_grpc.IngestionServiceAsyncStub":
         return ingestion_grpc.IngestionServiceStub(self.channel)
 
     @property
-    def kpis(self) -> kpi_grpc.KpiServiceStub:
+    def kpis(self) -> "kpi_grpc.KpiServiceAsyncStub":
         return kpi_grpc.KpiServiceStub(self.channel)
 
     @property
-    def settings(self) -> settings_grpc.SettingsServiceStub:
+    def settings(self) -> "settings_grpc.SettingsServiceAsyncStub":
         return settings_grpc.SettingsServiceStub(self.channel)
 
     @property
@@ -233,7 +234,7 @@ class Server(NamedTuple):
         response = await self.ingest(account, events)
         assert response.accepted_count == len(events), response
 
-    async def total(self, account: str, kpi_id: str, **filters: kpi.IdFilter) -> int:
+    async def total(self, account: str, kpi_id: str, **filters: Any) -> int:
         """All there ever was of a KPI."""
         return (await self.totals(account, kpi_id, filter=kpi.Filter(**filters))).totals[0].count
 
@@ -498,7 +499,7 @@ def _kind(kind: events.Kind) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 
         case events.LeftLive():
             return {"left_live": pb.LeftLive()}
         case events.Message(sender=sender, operator=operator):
-            return {"message_sent": pb.MessageSent(sender=sender, operator_id=operator)}
+            return {"message_sent": pb.MessageSent(sender=pb.Sender.ValueType(sender), operator_id=operator)}
         case events.Assigned(operator=operator, group=group):
             return {"operator_assigned": pb.OperatorAssigned(operator_id=operator, operator_group_id=group)}
         case events.Unassigned(group=group):
@@ -512,7 +513,11 @@ def _kind(kind: events.Kind) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 
         case events.FeedbackLeft():
             return {"feedback_left": pb.FeedbackLeft()}
         case events.ActionPerformed(action=action):
-            return {"inactivity_action_performed": pb.InactivityActionPerformed(action=action)}
+            return {
+                "inactivity_action_performed": pb.InactivityActionPerformed(
+                    action=pb.InactivityAction.ValueType(action)
+                )
+            }
         case events.PageVisited(url_digest=url):
             return {"page_visited": pb.PageVisited(url=url.decode())}
         case events.GoalReached(goal=goal):

@@ -46,7 +46,7 @@ _STREAMS: Final = 3
 _DESCRIPTORS_MAX: Final = 16
 _PASSED_FROM: Final = 500
 """Descriptors that are passed wait above this for their own numbers to be free."""
-_EXECUTES = subprocess.Popen._execute_child  # there is no public way in
+_EXECUTES = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # there is no public way in
 _PARAMETERS: Final = tuple(inspect.signature(_EXECUTES).parameters)[1:]
 
 
@@ -149,7 +149,7 @@ class Popen(subprocess.Popen[Any]):
             return
         self._child_created = True
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(given[name] for name in ends))
+        self._close_pipe_fds(*(given[name] for name in ends))  # type: ignore[attr-defined]  # nor here
 
 
 def _arguments(given: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
@@ -235,9 +235,10 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     os.chdir(request["cwd"])
     os.umask(request["umask"])
     signal.pthread_sigmask(signal.SIG_SETMASK, request["blocked"])
-    sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)
-    sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)
-    sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
+    # What an interpreter sets as it starts, and nobody later: this one starts a second time.
+    sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)  # type: ignore[misc]
     program, *arguments = request["arguments"]
     sys.argv = [program, *arguments]
     Path("/proc/self/comm").write_text(".".join(program.split(".")[-2:]), encoding="ascii")

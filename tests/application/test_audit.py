@@ -18,7 +18,7 @@ from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.settings import SetWidgetSettings
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
+from telwerkd.domain.conversation.events import Assigned, Event, Kind, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import State
@@ -26,17 +26,20 @@ from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import ChunkKey, chunk_changes
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import FingerprintKey, Fingerprints
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.counting.merging import merged
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
 from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.sql import records
+from tests.cells import stored_cells
 from tests.effort import rounds, some_of
 from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS
-from tests.laws.test_service_laws import Service, stored_cells
+from tests.laws.test_service_laws import Service
 
 ACCOUNT = AccountId("acme")
 CONVERSATIONS = 16
 FULL = 65_535
+GOALS = COUNTED[Kpi.GOALS_REACHED]
 
 
 def history(random: Random) -> Iterator[Submitted]:
@@ -45,7 +48,7 @@ def history(random: Random) -> Iterator[Submitted]:
     for n in range(CONVERSATIONS):
         day = random.randrange(60)
         for m, kind in enumerate([Message(Sender.CONTACT), *random.choices(kinds, k=12)]):
-            sent = WentLive(kind.limit, kind.limit) if isinstance(kind, WentLive) else kind
+            sent: Kind = WentLive(kind.limit, kind.limit) if isinstance(kind, WentLive) else kind
             at = Micros(START + day * 86_400 * SECOND + m * SECOND)
             yield Submitted(ConversationId(f"c{n:02}"), Event(EventId(f"{m}"), at, 0, random.choice(WIDGETS), sent))
 
@@ -56,7 +59,8 @@ RATINGS = [Rated(stars) for stars in range(1, 6)]
 def more() -> list[Submitted]:
     """Events that come later: of new conversations, so that no damaged state is stepped on."""
     made: list[Submitted] = []
-    for n, kind in enumerate([Assigned(ANNA, SALES), Rated(5), TopicsSet((DELIVERY, PRICE)), Message(Sender.BOT)] * 4):
+    kinds: list[Kind] = [Assigned(ANNA, SALES), Rated(5), TopicsSet((DELIVERY, PRICE)), Message(Sender.BOT)]
+    for n, kind in enumerate(kinds * 4):
         at = Micros(START + (90 * 86_400 + n) * SECOND)
         made.append(Submitted(ConversationId(f"new{n // 4}"), Event(EventId(f"{n}"), at, 0, WIDGETS[0], kind)))
     return made
@@ -104,7 +108,8 @@ def service(whole: Whole) -> Iterator[Service]:
 
 
 def examined(service: Service) -> Audit:
-    return service.read(ACCOUNT, partial(examine, lambda _done, _total: None))
+    found: Audit = service.read(ACCOUNT, partial(examine, lambda _done, _total: None))
+    return found
 
 
 def rows(service: Service, table: str) -> list[dict[str, Any]]:
@@ -289,7 +294,7 @@ def test_a_limit_that_nobody_has_noticed_yet_is_no_damage(service: Service) -> N
     """
     start = Micros(START + 200 * 86_400 * SECOND)
     limit = Micros(60 * SECOND)
-    kinds = [WentLive(limit, limit), Message(Sender.CONTACT)]
+    kinds: list[Kind] = [WentLive(limit, limit), Message(Sender.CONTACT)]
     live = [
         Submitted(ConversationId("live"), Event(EventId(f"{n}"), start, 0, WIDGETS[0], k)) for n, k in enumerate(kinds)
     ]
@@ -346,7 +351,7 @@ def made_up(random: Random, size: int) -> list[DeltaEntry]:
 
 def fingerprint(entries: Sequence[DeltaEntry]) -> Fingerprints:
     made = Fingerprints()
-    made.add_entries(Kpi.GOALS_REACHED, entries)
+    made.add_entries(GOALS, entries)
     return made
 
 
@@ -355,13 +360,13 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     """However entries are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
     entries = made_up(random, 60)
-    changes = chunk_changes(Kpi.GOALS_REACHED, DeltaEntries.of(entries))
+    changes = chunk_changes(GOALS, DeltaEntries.of(entries))
     shuffled, in_parts, packed = random.sample(entries, len(entries)), Fingerprints(), Fingerprints()
     for n in range(0, len(entries), 7):
-        in_parts.add_entries(Kpi.GOALS_REACHED, shuffled[n : n + 7])
+        in_parts.add_entries(GOALS, shuffled[n : n + 7])
     packed.add_chunks(zip(map(ChunkKey._make, changes.keys), merged([b""] * len(changes.keys), changes), strict=True))
     assert fingerprint(entries).sums == in_parts.sums == packed.sums
-    in_parts.add_entries(Kpi.GOALS_REACHED, [(*ids, -n) for *ids, n in entries])
+    in_parts.add_entries(GOALS, [(*entry[:5], -entry[5]) for entry in entries])
     assert in_parts.differing(Fingerprints()) == set()
 
 
@@ -371,8 +376,7 @@ def test_another_count_has_another_fingerprint(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # any will do
     entries = made_up(random, 60)
     at = random.randrange(60)
-    *ids, n = entries[at]
-    other = [*entries[:at], (*ids, n + 1), *entries[at + 1 :]]
+    other = [*entries[:at], (*entries[at][:5], entries[at][5] + 1), *entries[at + 1 :]]
     differing = fingerprint(entries).differing(fingerprint(other))
     chunk = entries[at][4] // CHUNK_QUARTER_HOURS
-    assert differing == {FingerprintKey(Kpi.GOALS_REACHED, grouping, chunk) for grouping in range(16)}
+    assert differing == {FingerprintKey(GOALS, grouping, chunk) for grouping in range(16)}

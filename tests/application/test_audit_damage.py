@@ -18,8 +18,9 @@ from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.display_names import NameKind
 from telwerkd.storage.sql import records
 from tests.application.test_audit import ACCOUNT, Whole, change, everything, examined, rows, service, whole
+from tests.cells import stored_cells
 from tests.effort import rounds
-from tests.laws.test_service_laws import Service, stored_cells
+from tests.laws.test_service_laws import Service
 
 __all__ = ["service", "whole"]  # fixtures
 
@@ -78,7 +79,9 @@ def spoil(service: Service, table: str, column: str, way: Callable[..., Any], ra
 
 @pytest.mark.parametrize(("table", "column"), BLOBS)
 @pytest.mark.parametrize("way", WAYS)
-def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, whole: Whole, table, column, way) -> None:
+def test_whatever_stands_in_a_row_the_audit_goes_on(
+    service: Service, whole: Whole, table: str, column: str, way: Callable[..., Any]
+) -> None:
     """Nothing is raised; what cannot be decoded is named by table and key, and what the log gives is mended."""
     for seed in range(1 if table == "deltas" else rounds(3)):  # repair leaves none
         random = Random(f"{table} {column} {way.__name__} {seed}")  # noqa: S311  # any will do
@@ -109,7 +112,7 @@ def restore(service: Service, table: str, copied: list[tuple[Any, ...]]) -> None
 
 
 @pytest.mark.parametrize("seed", range(rounds(4)))
-def test_no_readable_count_is_taken_away_because_its_log_is_damaged(service: Service, seed) -> None:
+def test_no_readable_count_is_taken_away_because_its_log_is_damaged(service: Service, seed: int) -> None:
     """An event that cannot be read: repair leaves the counters as they are, and mends damaged chunks beside it."""
     random = Random(seed)  # noqa: S311  # any will do
     spoil(service, "events", "body", it_is_noise, random)

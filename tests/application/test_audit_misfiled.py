@@ -10,7 +10,7 @@ from telwerkd.storage.location import Location, located
 from telwerkd.storage.open_store import AnyStore, opened, prepare
 from tests.fuzz.databases import Raw, everything, raw
 from tests.postgres import apart, fresh_database
-from tests.storage.schemas import ACCOUNT, written
+from tests.storage.stored_schemas import ACCOUNT, written
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def numbers(answers: dict[Kpi, KpiRows], rules: int = CURRENT_RULES) -> dict[str
     }
 
 
-async def test_what_is_stored_is_counted_anew_and_the_ten_stay_what_they_were(store):
+async def test_what_is_stored_is_counted_anew_and_the_ten_stay_what_they_were(store: Store) -> None:
     """Before it, there are no numbers of what is lacking, and afterwards all there are (R-ANEW-2, R-ANEW-3)."""
     await by_part_one(store)
     await accept(store, CHAT, "c1", "c2")
@@ -123,7 +123,7 @@ async def test_what_is_stored_is_counted_anew_and_the_ten_stay_what_they_were(st
     assert await counted_anew(store) == 0, "there is nothing left to do"
 
 
-async def test_what_was_stopped_in_the_middle_goes_on(store):
+async def test_what_was_stopped_in_the_middle_goes_on(store: Store) -> None:
     """Events come in between: to what is counted anew, to what is not, and to new ones (R-ANEW-1, R-ANEW-4)."""
     await by_part_one(store)
     await accept(store, CHAT, "c1", "c2", "c3")
@@ -140,7 +140,7 @@ async def test_what_was_stopped_in_the_middle_goes_on(store):
     assert numbers(await answered(store)) == numbers(await answered(store, OTHER))
 
 
-async def test_older_events_get_opening_hours_once_as_they_are_counted_anew(store):
+async def test_older_events_get_opening_hours_once_as_they_are_counted_anew(store: Store) -> None:
     """Those accepted by an earlier program: it is not known when. Others keep what they were accepted with.
 
     So do those that have found some, whatever is set later (R-SERVICE-2).
@@ -181,7 +181,7 @@ async def service_times(store: Store) -> dict[str, tuple[int, int]]:
     return {rows.info.id: (rows.summed.facts, rows.summed.sum) for rows in asked.kpis}
 
 
-async def test_what_a_purge_removed_before_is_not_known(store):
+async def test_what_a_purge_removed_before_is_not_known(store: Store) -> None:
     """The answer says from when on a KPI is known, and an explanation what was left out (R-ANEW-6, R-ANEW-7)."""
     await by_part_one(store)
     await accept(store, CHAT, "c1")
@@ -199,7 +199,7 @@ async def test_what_a_purge_removed_before_is_not_known(store):
     assert [left.rule for left in of_one.left_out] == [Rule.PURGED]
 
 
-async def test_a_purge_under_the_present_rules_loses_nothing(store):
+async def test_a_purge_under_the_present_rules_loses_nothing(store: Store) -> None:
     """Counts are what they were, and the answer knows all (R-ANEW-7)."""
     await accept(store, CHAT, "c1")
     before = await answered(store)
@@ -210,7 +210,7 @@ async def test_a_purge_under_the_present_rules_loses_nothing(store):
     assert await counted_anew(store) == 0
 
 
-async def test_counts_that_an_erased_conversation_left_have_no_part_two(store):
+async def test_counts_that_an_erased_conversation_left_have_no_part_two(store: Store) -> None:
     """Nobody knows its events any more; the answer says from when on all is known (R-ANEW-9)."""
     await by_part_one(store)
     await accept(store, CHAT, "c1")
@@ -222,7 +222,7 @@ async def test_counts_that_an_erased_conversation_left_have_no_part_two(store):
     assert found[Kpi.MESSAGES].known_from == at("10:20:00.000001")
 
 
-async def test_what_an_erasure_lost_is_not_known(store):
+async def test_what_an_erasure_lost_is_not_known(store: Store) -> None:
     """Also where it left none of the ten: by earlier rules, or until part two was switched off (R-ANEW-7, R-ANEW-9)."""
     uncounted = "09:00:00 contact: message\n09:00:30 anna: message\n09:20:00 ends"
     await accept(store, uncounted, "c1")
@@ -251,7 +251,7 @@ async def test_what_an_erasure_lost_is_not_known(store):
     assert (await answered(store))[Kpi.MESSAGES].known_from == 0, "of nothing anything is missing"
 
 
-async def test_part_two_is_switched_off_for_an_account_and_on_again(store):
+async def test_part_two_is_switched_off_for_an_account_and_on_again(store: Store) -> None:
     """Off, its counts go, those of purged events too, and the ten stay. On again, what is stored counts (R-ANEW-10)."""
     await accept(store, CHAT, "c1", "c2")
     await purge(store, ACME, at("09:00:25"))
@@ -275,11 +275,14 @@ async def test_part_two_is_switched_off_for_an_account_and_on_again(store):
     assert at("09:00:20") < on[Kpi.MESSAGES].known_from <= at("09:15:00")
 
 
-async def test_a_server_writes_nothing_to_an_account_of_newer_rules(store):
+async def test_a_server_writes_nothing_to_an_account_of_newer_rules(store: Store) -> None:
     """It says so, and answers from the counts that are there; other accounts are served (R-ANEW-8)."""
     await accept(store, CHAT, "c1")
-    future = sa.text("UPDATE accounts SET rules_target = 9 WHERE account_id = 'acme'")
-    await store.write([(ACME, Do(lambda tx: tx._connection.execute(future) and None))])
+
+    def of_newer_rules(tx: Any) -> None:
+        tx._connection.execute(sa.text("UPDATE accounts SET rules_target = 9 WHERE account_id = 'acme'"))
+
+    await store.write([(ACME, Do(of_newer_rules))])
     with pytest.raises(UnavailableError, match="version 9 of the rules") as caught:
         await accept(store, CHAT, "c2")
     assert caught.value.reason is Reason.RULES_UNKNOWN

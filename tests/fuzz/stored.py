@@ -34,7 +34,7 @@ from tests.fuzz.databases import ImpossibleError, Raw, Rows, everything, raw
 from tests.fuzz.finding import Run, ViolationError, told
 from tests.fuzz.inside import Answer, Inside, inside
 from tests.fuzz.mutating import bent
-from tests.storage.schemas import ACCOUNT, written
+from tests.storage.stored_schemas import ACCOUNT, written
 
 _DERIVED: Final = ("counters", "deltas", "names", "chunk_versions")
 """What the log gives: after `rebuild` nothing is wrong with any column of it any more, nor is a row missing."""

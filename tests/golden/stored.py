@@ -19,7 +19,7 @@ from telwerkd.storage.schema import versions as schema
 from tests.conftest import rows
 from tests.golden.world import ACME
 from tests.storage.schema.test_versions import on
-from tests.storage.schemas import from_text, tables_of
+from tests.storage.stored_schemas import from_text, tables_of
 
 FOLDER = Path(__file__).with_name("stored")
 

@@ -32,6 +32,7 @@ from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.catalogue.values import answer_value, topics_value
 from telwerkd.domain.conversation.events import Event, Kind, WentLive
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
@@ -42,7 +43,8 @@ from telwerkd.transport.codec.query.answers import encode_answer
 from tests.commands import Do
 from tests.effort import rounds
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, LIVE, OPERATOR_WRITES, THEMES, WIDGETS
-from tests.oracle import Counted, oracle_facts, oracle_held
+from tests.oracle import oracle_facts, oracle_held
+from tests.oracle_words import Counted
 from tests.postgres import fresh_database
 
 PROFILE = settings.get_profile("laws")
@@ -208,7 +210,7 @@ async def fill(store: Store, everything: Sequence[Submitted], late: Container[in
 
     async def pack(which: Iterable[int]) -> None:
         for measure in which:
-            await store.write([(ACCOUNT, Do(lambda tx, measure=measure: compact(tx, measure, 1_000_000)))])
+            await store.write([(ACCOUNT, Do(partial(compact, measure=Measure(measure), entries_max=1_000_000)))])
 
     await receive(sorted((s for n, s in enumerate(everything) if n not in late), key=lambda s: s.event.order))
     await pack(measures)

@@ -26,7 +26,9 @@ LATER = Micros(START + 3 * 3_600 * SECOND)
 
 def as_of(service: Service, instant: Micros, by: Sequence[Dimension]) -> list[tuple[dict[Any, int], int]]:
     """Of each KPI its rows by key, and what is held back."""
-    query = Query(ACCOUNT, tuple(map(CATALOGUE.get, Kpi)), ALL_TIME, None, "UTC", Filter(), tuple(by), as_of=instant)
+    query = Query(
+        ACCOUNT, tuple(CATALOGUE[kpi] for kpi in Kpi), ALL_TIME, None, "UTC", Filter(), tuple(by), as_of=instant
+    )
     asked = service.read(ACCOUNT, lambda view: answer(query, QueryLimits(), RollupCache(0), view))
     assert asked.answer_version.complete_until(Micros(2 * LATER)) == instant
     return [({tuple(row.key[:4]): int(row.counts.sum()) for row in rows.rows}, rows.held_back) for rows in asked.kpis]
@@ -34,7 +36,7 @@ def as_of(service: Service, instant: Micros, by: Sequence[Dimension]) -> list[tu
 
 @given(st.data())
 @settings(PROFILE, max_examples=max(6, PROFILE.max_examples // 8))
-def test_what_was_known_is_what_the_oracle_says_of_what_was_accepted(data):
+def test_what_was_known_is_what_the_oracle_says_of_what_was_accepted(data: st.DataObject) -> None:
     """Whatever came late, was taken back, has been counted, settled or compacted since (R-ASOF-1, R-ASOF-2)."""
     log: list[Event] = []
     for event in data.draw(conversations()):

@@ -291,7 +291,7 @@ def test_where_it_is_always_open_a_service_time_is_its_kpi(world: World) -> None
 
 def bits(row: AnswerRow) -> list[object]:
     """The numbers of a row, each to the bit."""
-    periods = [row, row.compared] if row.compared is not None else [row]
+    periods: list[AnswerRow | Numbers] = [row, row.compared] if row.compared is not None else [row]
     durations = [of.durations for of in periods if of.durations is not None]
     return [
         row.key,

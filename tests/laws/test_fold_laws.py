@@ -15,7 +15,9 @@ from telwerkd.domain.conversation.retractions import retract
 from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import Batch, deliveries, nows, observations
-from tests.oracle import Counted, Timed, oracle_facts, oracle_held, oracle_in_hours
+from tests.oracle import oracle_facts, oracle_held, oracle_in_hours
+from tests.oracle_two import Timed
+from tests.oracle_words import Counted
 
 EMPTY = empty(CURRENT_RULES)
 

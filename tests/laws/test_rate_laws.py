@@ -10,7 +10,7 @@ from telwerkd.application.query.result import AnswerRow, GroupKey, KpiRows
 from telwerkd.domain.catalogue.rates import RATES, RateInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from tests.laws.asked import World, counted, kept, law, nonzero, queries
-from tests.oracle import Counted
+from tests.oracle_words import Counted
 
 ALONE = {Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION}
 """What only the KPI above the line has."""

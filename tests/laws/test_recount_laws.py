@@ -134,7 +134,7 @@ def counted(view: Any) -> Counter[Kpi]:
 
 @given(st.data())
 @settings(PROFILE, max_examples=max(8, PROFILE.max_examples // 4))
-def test_every_conversation_is_counted_by_its_own_rules(data):
+def test_every_conversation_is_counted_by_its_own_rules(data: st.DataObject) -> None:
     """Late events and events that are taken back too, in the middle of a recount and after it was stopped.
 
     Nothing is taken back that was not counted, and nothing is counted twice (R-ANEW-1, R-ANEW-3).

@@ -50,9 +50,11 @@ from tests.cells import (
 )
 from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
 from tests.laws.test_service_laws import Service, subsets
-from tests.oracle import Counted, oracle_facts, oracle_held
+from tests.oracle import oracle_facts, oracle_held
+from tests.oracle_words import Counted
 
 ACCOUNT = AccountId("acme")
+LIMIT = Micros(GRID)
 SHIFTS = [0, 0, 0, SECOND, QUARTER_MICROS - SECOND]
 
 
@@ -61,7 +63,8 @@ SHIFTS = [0, 0, 0, SECOND, QUARTER_MICROS - SECOND]
 
 def examined(service: Service) -> Audit:
     """What the audit finds."""
-    return service.read(ACCOUNT, partial(examine, lambda _done, _total: None))
+    found: Audit = service.read(ACCOUNT, partial(examine, lambda _done, _total: None))
+    return found
 
 
 def answers(service: Service, pick: int) -> list[Any]:
@@ -158,7 +161,8 @@ class RemovalMachine(RuleBasedStateMachine):
     # What there is.
 
     def high_water(self) -> Micros:
-        return self.service.read(ACCOUNT, lambda view: view.account().high_water)
+        mark: Micros = self.service.read(ACCOUNT, lambda view: view.account().high_water)
+        return mark
 
     def logged(self, conversation: ConversationId) -> tuple[Any, list[Event]]:
         """A conversation's row, and those of its events that are there."""
@@ -166,7 +170,8 @@ class RemovalMachine(RuleBasedStateMachine):
         def both(tx: Any) -> tuple[Any, list[Event]]:
             return tx.conversations([conversation])[conversation], tx.log(conversation)
 
-        return self.service.write(ACCOUNT, both)
+        found: tuple[Any, list[Event]] = self.service.write(ACCOUNT, both)
+        return found
 
     def folded(self, conversation: ConversationId) -> Cells:
         """What the events that are there make, onto the base state."""
@@ -390,7 +395,7 @@ def test_what_a_purged_retraction_names_stays_taken_back(order: list[Event], at:
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_limit_exactly_at_the_horizon_is_still_open(service: Service, settled: bool) -> None:  # noqa: FBT001
     """An operator's message at that instant is in time, and is accepted: it takes the count back."""
-    log = [event("l", 0, WentLive(GRID, GRID)), event("m", 0, Message(Sender.CONTACT))]
+    log = [event("l", 0, WentLive(LIMIT, LIMIT)), event("m", 0, Message(Sender.CONTACT))]
     take(service, *log)
     if settled:
         service.settle_all(Micros(START + GRID))
@@ -408,11 +413,11 @@ def test_a_limit_before_the_horizon_waits_for_its_time(service: Service) -> None
 
     R-KEEP-3.
     """
-    log = [event("l", 0, WentLive(GRID, GRID)), event("m", 0, Message(Sender.CONTACT))]
+    log = [event("l", 0, WentLive(LIMIT, LIMIT)), event("m", 0, Message(Sender.CONTACT))]
     take(service, *log)
     assert service.run(purge(service.store, ACCOUNT, Micros(START + 2 * GRID))) == 0
     assert take(service, event("o", 1, Message(Sender.OPERATOR))) == [Reason.BEFORE_HORIZON]
-    again = event("l2", 4, WentLive(GRID, GRID))
+    again = event("l2", 4, WentLive(LIMIT, LIMIT))
     assert take(service, again) == [Verdict.ACCEPTED]
     service.settle_all(Micros(START + 9 * GRID))
     assert counts_as(service, [*log, again])

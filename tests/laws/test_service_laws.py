@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import chain, combinations, product
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -46,6 +47,7 @@ from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, empty
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -55,7 +57,8 @@ from tests.cells import MEASURES, QUARTER_MICROS, stored_cells, wanted_cells
 from tests.commands import Do
 from tests.conftest import empty_database
 from tests.generate import ANNA, BRAM, GRID, ORDER, QUOTE, SALES, START, WIDGETS, Batch, conversations, deliveries, nows
-from tests.oracle import Counted, oracle_facts, oracle_held
+from tests.oracle import oracle_facts, oracle_held
+from tests.oracle_words import Counted
 
 ACCOUNTS = [AccountId("acme"), AccountId("other")]
 PLAIN = (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET, Dimension.VALUE)
@@ -96,7 +99,8 @@ class Service:
         async def together() -> list[Any]:
             return await asyncio.gather(*(self.ingest.submit(*batch) for batch in batches), return_exceptions=True)
 
-        return self.run(together())
+        found: list[Any] = self.run(together())
+        return found
 
     def read(self, account: AccountId, work: Callable[[Any], Any]) -> Any:
         return self.run(self.store.read(account, work))
@@ -105,7 +109,8 @@ class Service:
         return self.run(self.store.write([(account, Do(work))]))[0]
 
     def settle(self, now: Micros, conversations_max: int = 500) -> bool:
-        return self.run(settle_due(self.store, now, conversations_max))
+        is_more: bool = self.run(settle_due(self.store, now, conversations_max))
+        return is_more
 
     def settle_all(self, now: Micros, conversations_max: int = 500) -> None:
         while self.settle(now, conversations_max):
@@ -152,8 +157,9 @@ class Service:
             connection.close()
 
     def ask(self, account: AccountId, kpis: Iterable[Kpi], group_by: Iterable[Dimension] = ()) -> Answer:
-        query = Query(account, tuple(map(CATALOGUE.get, kpis)), ALL_TIME, None, None, Filter(), tuple(group_by))
-        return self.read(account, partial(answer, query, QueryLimits(), RollupCache(0)))
+        query = Query(account, tuple(CATALOGUE[kpi] for kpi in kpis), ALL_TIME, None, None, Filter(), tuple(group_by))
+        found: Answer = self.read(account, partial(answer, query, QueryLimits(), RollupCache(0)))
+        return found
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------
@@ -207,11 +213,11 @@ def as_sent(conversation: ConversationId, event: Event) -> Submitted:
     """A generated event as a producer sends it."""
     match event.kind:
         case WentLive(limit=limit):
-            kind = WentLive(limit, limit) if limit in SENT_LIMITS else WentLive()
-            return Submitted(conversation, msgspec.structs.replace(event, kind=kind))
+            live = WentLive(limit, limit) if limit in SENT_LIMITS else WentLive()
+            return Submitted(conversation, msgspec.structs.replace(event, kind=live))
         case PageVisited(goals=goals):
-            kind = PageVisited(PAGES[goals].encode())
-            return Submitted(conversation, msgspec.structs.replace(event, kind=kind), PAGES[goals])
+            visited = PageVisited(PAGES[goals].encode())
+            return Submitted(conversation, msgspec.structs.replace(event, kind=visited), PAGES[goals])
         case _:
             return Submitted(conversation, event)
 
@@ -336,8 +342,8 @@ class ServiceMachine(RuleBasedStateMachine):
         calls: list[tuple[AccountId, list[Submitted]]] = []
         for pick in picks:
             key = list(self.coming)[pick % len(self.coming)]
-            batch = self.coming[key].pop(0) if self.coming[key] else Batch([], Micros(0))
-            calls.append((key[0], [as_sent(key[1], event) for event in batch.events]))
+            coming = self.coming[key].pop(0) if self.coming[key] else Batch([], Micros(0))
+            calls.append((key[0], [as_sent(key[1], event) for event in coming.events]))
         for place, other in again:
             account, batch = calls[place % len(calls)]
             before = [each for key, sent in self.sent.items() if key[0] == account for each in sent.values()]
@@ -384,7 +390,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), measures=st.sets(st.sampled_from(MEASURES)), entries_max=st.integers(1, 5))
     def pack_some(self, account: AccountId, measures: set[int], entries_max: int) -> None:
         for measure in sorted(measures):
-            self.service.write(account, lambda tx, measure=measure: compact(tx, measure, entries_max))
+            self.service.write(account, partial(compact, measure=Measure(measure), entries_max=entries_max))
 
     @rule(turns=st.integers(1, 2))
     def pack(self, turns: int) -> None:
@@ -434,7 +440,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def everything_is_stored(self) -> None:
         """The log is what was accepted; a state is the fold of its conversation, which lies between its times."""
         for (account, conversation), log in self.log.items():
-            stored = self.service.read(account, lambda view, of=conversation: view.log(of))
+            stored = self.service.read(account, methodcaller("log", conversation))
             assert {e.event_id: e for e in stored} == log
             [(blob, first, last)] = self.service.rows(
                 "SELECT state, first_time, last_time FROM conversations WHERE account_id = ? AND conversation_id = ?",

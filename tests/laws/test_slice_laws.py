@@ -40,7 +40,7 @@ from tests.laws.asked import (
     sums_of,
     time_of_week,
 )
-from tests.oracle import Counted
+from tests.oracle_words import Counted
 
 law = settings(max_examples=PROFILE.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
 slow_law = settings(max_examples=PROFILE.max_examples // 5, suppress_health_check=[HealthCheck.too_slow])
@@ -127,7 +127,7 @@ def in_order(query: Query, world: World) -> list[WireKey]:
     def place(key: WireKey) -> tuple[bool, Fraction, list[str]]:
         by = number(query.order, values_of(now.get(key, {})), values_of(then.get(key, {})))
         sign = -1 if query.order.descending else 1
-        return by is None, sign * (by or 0), [part or "" for part in key]
+        return by is None, sign * Fraction(by or 0), [part or "" for part in key]
 
     backwards = query.order.measure is OrderMeasure.KEY and query.order.descending
     return sorted({key for periods_ in of_kpis for found in periods_ for key in found}, key=place, reverse=backwards)
@@ -273,7 +273,7 @@ def summed_up(rows: Sequence[Shown]) -> Shown:
 def test_pages_are_the_whole_answer_cut(world: World, query: Query, size: int) -> None:
     """One page after the other gives each row once, in the order of the whole."""
     [whole] = world.ask(query).kpis
-    page, seen = Page(size), []
+    page, seen = Page(size), list[WireKey]()
     while True:
         answer = world.ask(query._replace(page=page))
         [rows] = answer.kpis

@@ -25,7 +25,7 @@ def value(kind: Kind) -> Value:
 EVERYTHING: Reading = {name: {(ODD,) * len(of.labels): value(of.kind)} for name, of in CATALOGUE.items()}
 
 
-async def test_every_metric_of_the_catalogue_is_read_as_what_it_is():
+async def test_every_metric_of_the_catalogue_is_read_as_what_it_is() -> None:
     """In both formats: name, type, help, labels whatever is in them, and values."""
     for accept, parse in (
         ("", plain_text),
@@ -49,7 +49,7 @@ async def test_every_metric_of_the_catalogue_is_read_as_what_it_is():
             assert (samples[f"{name}_count", ""].value, samples[f"{name}_sum", ""].value) == (4, 12)
 
 
-async def test_the_event_loop_goes_on_while_the_text_is_made():
+async def test_the_event_loop_goes_on_while_the_text_is_made() -> None:
     """After each metric, so that no call waits for all of them."""
     making = asyncio.create_task(exposition(EVERYTHING))
     turns = 0

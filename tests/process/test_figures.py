@@ -5,7 +5,7 @@ import pytest
 from telwerkd.process.figures import CappedCounts, Histogram, LimitCounts
 
 
-def test_a_value_lies_in_the_first_range_whose_bound_it_does_not_exceed():
+def test_a_value_lies_in_the_first_range_whose_bound_it_does_not_exceed() -> None:
     """As Prometheus has it: less or equal."""
     histogram = Histogram((1.0, 2.0))
     for value in (0, 1, 1.001, 2, 2.001, 1e9):
@@ -21,7 +21,7 @@ def test_a_value_lies_in_the_first_range_whose_bound_it_does_not_exceed():
         (3, {("a", "x"): 4, ("b", "x"): 2, ("c", "x"): 4}),
     ],
 )
-def test_names_beyond_the_cap_share_one(names_max, counts):
+def test_names_beyond_the_cap_share_one(names_max: int, counts: dict[tuple[str, ...], int]) -> None:
     """Who has one keeps it; without a cap above 0 nothing is counted at all."""
     capped = CappedCounts(names_max)
     for name, count in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
@@ -40,7 +40,7 @@ def test_names_beyond_the_cap_share_one(names_max, counts):
         ("", None),
     ],
 )
-def test_a_limit_is_counted_where_a_text_names_it(text, met):
+def test_a_limit_is_counted_where_a_text_names_it(text: str, met: str | None) -> None:
     """The first that is one; what callers sent stands in quotes, and names none."""
     limits = LimitCounts(["rows_max", "waiting_events_max"])
     limits.met(text)

@@ -24,7 +24,7 @@ def devoted() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("devoted")
-def test_what_many_calls_hold_is_never_gone_through_together():
+def test_what_many_calls_hold_is_never_gone_through_together() -> None:
     """As many objects as 4,000 streams that are opened together."""
     gone_through: list[int] = []
 

@@ -24,7 +24,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_memory_of_large_messages_is_not_new_each_time():
+def test_memory_of_large_messages_is_not_new_each_time() -> None:
     """Ten messages of 8 MB, one after the other, touch hardly a page that the process did not have: by its page faults.
 
     Mapped anew, as glibc has it by default, they would take 4,000 pages each.

@@ -50,22 +50,22 @@ def ran(program: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout.strip(), done.stderr
 
 
-def test_a_signal_that_comes_before_its_handler_is_handled_by_it():
+def test_a_signal_that_comes_before_its_handler_is_handled_by_it() -> None:
     """It would end the program, as one that nobody handles does."""
     assert ran(BEGINNING + EARLY) == (0, "SIGHUP SIGUSR1", "")
 
 
-def test_an_interrupt_ends_a_program_that_starts_without_a_word():
+def test_an_interrupt_ends_a_program_that_starts_without_a_word() -> None:
     """No traceback of what it was importing."""
     assert ran(BEGINNING + INTERRUPTED) == (-signal.SIGINT, "", "")
 
 
-def test_an_interrupt_that_was_ignored_stays_so():
+def test_an_interrupt_that_was_ignored_stays_so() -> None:
     """As in the background of a script, whose Ctrl-C is not meant for it."""
     assert ran(BEGINNING + IN_BACKGROUND) == (0, "goes on", "")
 
 
-def test_what_starts_while_signals_are_held_holds_them_and_afterwards_nothing_is_held():
+def test_what_starts_while_signals_are_held_holds_them_and_afterwards_nothing_is_held() -> None:
     """However the block ends: a child gets none before it is ready, and the server goes on getting them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with suppress(RuntimeError), held_signals.held(signal.SIGTERM):

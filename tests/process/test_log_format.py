@@ -44,7 +44,7 @@ def deep_too(levels: int) -> float:
 
 @FORMATS
 @pytest.mark.parametrize("control", ["\n", "\r\n", "\x1b[2J", "\x00", "\x85", "\u2028", "\u202e", "\x7f", "\ud800"])
-def test_no_text_of_a_caller_becomes_a_line_or_a_command_of_its_own(log_format, control):
+def test_no_text_of_a_caller_becomes_a_line_or_a_command_of_its_own(log_format: LogFormat, control: str) -> None:
     """Line ends, escapes of terminals, and what turns a line round, wherever in the line they stand."""
     forged = f"acme{control}2026-01-01T00:00:00.000Z INFO telwerkd.audit: erase"
     for message, args in (("account %r", (forged,)), ("account %s", (forged,)), (Event("call", {"a": forged}), ())):
@@ -53,20 +53,20 @@ def test_no_text_of_a_caller_becomes_a_line_or_a_command_of_its_own(log_format, 
         assert written.encode()
 
 
-def test_a_field_that_could_be_two_is_quoted():
+def test_a_field_that_could_be_two_is_quoted() -> None:
     assert line("text", Event("call", {"account": "a b=c", "code": "OK", "key": None})).endswith(
         ": call account='a b=c' code=OK"
     )
 
 
-def test_fields_are_keys_of_the_object():
+def test_fields_are_keys_of_the_object() -> None:
     written = parsed(Event("call", {"method": "Get", "ms": 1.5, "key": None}))
     assert written.keys() == {"time", "level", "logger", "pid", "message", "method", "ms"}
     assert (written["message"], written["ms"], written["level"]) == ("call", 1.5, "info")
 
 
 @FORMATS
-def test_an_exception_is_told_without_what_it_says(log_format):
+def test_an_exception_is_told_without_what_it_says(log_format: LogFormat) -> None:
     """Nor what those say that it followed on; its lines of the program are there."""
     try:
         try:
@@ -80,12 +80,12 @@ def test_an_exception_is_told_without_what_it_says(log_format):
         assert known in written
 
 
-def test_what_the_system_says_is_told():
+def test_what_the_system_says_is_told() -> None:
     assert exception_text(raised(OSError(28, "No space left on device"))).endswith("OSError: No space left on device")
     assert exception_text(raised(sqlite3.OperationalError("no such table: t"))).endswith(": no such table: t")
 
 
-def test_an_exception_that_causes_itself_is_told():
+def test_an_exception_that_causes_itself_is_told() -> None:
     error = raised(ValueError())
     error.__cause__ = raised(KeyError())
     error.__cause__.__cause__ = error
@@ -93,14 +93,14 @@ def test_an_exception_that_causes_itself_is_told():
 
 
 @FORMATS
-def test_of_a_library_only_the_first_line_is_told(log_format):
+def test_of_a_library_only_the_first_line_is_told(log_format: LogFormat) -> None:
     """asyncio puts the task with its exception below it."""
     record = logging.LogRecord("asyncio", logging.ERROR, "", 1, f"never retrieved\nfuture: KeyError('{ID}')", (), None)
     assert ID not in formatter(LogStyle(log_format)).format(record)
 
 
 @FORMATS
-def test_a_line_has_an_end_and_is_still_a_line(log_format):
+def test_a_line_has_an_end_and_is_still_a_line(log_format: LogFormat) -> None:
     written = line(log_format, Event("x" * 10**6, {"a": "y" * 10**6}), error=raised(OSError(1, "z" * 10**6)))
     assert len(written) < 40_000
     with pytest.raises(ZeroDivisionError) as found:
@@ -111,7 +111,7 @@ def test_a_line_has_an_end_and_is_still_a_line(log_format):
 
 
 @FORMATS
-def test_a_line_is_found_by_the_trace_of_its_call(log_format):
+def test_a_line_is_found_by_the_trace_of_its_call(log_format: LogFormat) -> None:
     token = tracing.trace_id.set("ab" * 16)
     try:
         assert "ab" * 16 in line(log_format, "slow")

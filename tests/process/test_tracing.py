@@ -6,7 +6,7 @@ from contextlib import suppress
 from telwerkd.process import tracing
 
 
-def test_the_time_of_a_stage_is_told_by_its_name_also_where_it_fails():
+def test_the_time_of_a_stage_is_told_by_its_name_also_where_it_fails() -> None:
     """One that comes several times is told once, with all of its time; a stage within another is told beside it."""
     query = tracing.Timed()
     token = tracing.timed.set(query)
@@ -22,7 +22,7 @@ def test_the_time_of_a_stage_is_told_by_its_name_also_where_it_fails():
     assert 0.02 <= query.seconds["decode"] <= query.seconds["read"] <= time.perf_counter() - begun
 
 
-def test_outside_of_a_timed_query_nothing_is_kept():
+def test_outside_of_a_timed_query_nothing_is_kept() -> None:
     """Also by the next one."""
     with tracing.stage("read"):
         tracing.note("found")

@@ -19,7 +19,7 @@ from telwerkd.storage.schema.tables import metadata
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from tests.commands import Do
 from tests.postgres import execute, fresh_database
-from tests.storage.schemas import ACCOUNT, facts, tables_of, written
+from tests.storage.stored_schemas import ACCOUNT, facts, tables_of, written
 
 OTHER = AccountId("other")
 PORTION_ROWS = 3

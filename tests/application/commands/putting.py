@@ -34,7 +34,7 @@ def answers(count: int, tag: str = "q") -> tuple[SurveyAnswer, ...]:
     return tuple(SurveyAnswer(f"{tag}{n}", "o") for n in range(count))
 
 
-async def put(store: SqliteStore, *events: Submitted, limits: IngestLimits = LIMITS, **bounds: int) -> list[Any]:
+async def put(store: SqliteStore, *events: Submitted, limits: IngestLimits = LIMITS, **bounds: Any) -> list[Any]:
     [[outcomes]] = await store.write([(ACCOUNT, IngestBatch([events], limits, **bounds))])
     return outcomes
 

@@ -22,7 +22,7 @@ from tests.application.commands.putting import (
 )
 
 
-async def test_a_conversation_has_a_bounded_number_of_events(store):
+async def test_a_conversation_has_a_bounded_number_of_events(store: SqliteStore) -> None:
     """What is beyond is refused alone, with the setting's name, in order or late; other conversations go on."""
     assert await put(store, *(event(f"e{n}", n + 1) for n in range(9))) == [ACCEPTED] * 9
     outcomes = await put(store, event("e9", 20), event("late", 0), event("e1", 2), event("x", 0, conversation="d"))
@@ -41,7 +41,7 @@ async def test_a_new_conversation_has_the_same_bound(store: SqliteStore) -> None
     await assert_clean(store)
 
 
-async def test_a_purge_makes_room_in_a_conversation(store):
+async def test_a_purge_makes_room_in_a_conversation(store: SqliteStore) -> None:
     """The bound is on what a late event has to be folded with."""
     await put(store, *(event(f"e{n}", n) for n in range(10)))
     assert reasons(await put(store, event("more", 50))) == [Reason.CONVERSATION_FULL]

@@ -12,29 +12,23 @@ import pytest
 import telwerkd
 from telwerkd.application import commands
 from telwerkd.application.batches import Batch, IngestLimits, Submitted
-from telwerkd.application.commands import (
-    AimAtRules,
-    AnyCommand,
-    Compact,
-    EndRecount,
-    Erase,
-    FreeNames,
-    IngestBatch,
-    LowerHorizon,
-    Purge,
-    ReadAccount,
-    Recount,
-    Repair,
-    SetDisplayNames,
-    SetNamesMax,
-    SetTimeZone,
-    SettleTimers,
-    SetWidgetSettings,
-)
-from telwerkd.application.commands.free_names import Unused
+from telwerkd.application.commands import AnyCommand
+from telwerkd.application.commands.compact import Compact
+from telwerkd.application.commands.erase import Erase
+from telwerkd.application.commands.free_names import FreeNames, Unused
+from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.commands.lower_horizon import LowerHorizon
+from telwerkd.application.commands.purge import Purge
+from telwerkd.application.commands.read_account import ReadAccount
+from telwerkd.application.commands.recount import AimAtRules, EndRecount, Recount
+from telwerkd.application.commands.repair import Repair
+from telwerkd.application.commands.set_display_names import SetDisplayNames
+from telwerkd.application.commands.settings import SetNamesMax, SetTimeZone, SetWidgetSettings
+from telwerkd.application.commands.settle_timers import SettleTimers
 from telwerkd.application.ports import Command
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
 from telwerkd.storage.location import SqliteFile
@@ -50,7 +44,7 @@ EXAMPLES: list[AnyCommand] = [
     SetNamesMax(20),
     IngestBatch([EVENTS], IngestLimits()),
     SettleTimers(at("10:00:00")),
-    Compact(Kpi.FEEDBACK_COUNT, 100, 100),
+    Compact(COUNTED[Kpi.FEEDBACK_COUNT], 100, 100),
     Purge(at("08:00:00"), ConversationId("")),
     LowerHorizon(at("07:00:00")),
     FreeNames(Unused(1, {}, set(), is_settled=True)),
@@ -65,7 +59,7 @@ EXAMPLES: list[AnyCommand] = [
 ]
 
 
-def test_the_set_is_closed():
+def test_the_set_is_closed() -> None:
     """Every class of the package that runs in a transaction is a command in the union, and has an example here."""
     found = set[type[Any]]()
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
@@ -75,7 +69,7 @@ def test_the_set_is_closed():
     assert found == set(CLOSED_SET) == {type(example) for example in EXAMPLES}
 
 
-def test_the_service_has_no_other_command():
+def test_the_service_has_no_other_command() -> None:
     """A store takes a `Command` only, by its type; and none of them is outside of the union, nor derived from it."""
     names = {each.__name__ for each in CLOSED_SET}
     bases = {Command.__name__, *names}
@@ -94,13 +88,13 @@ def derived(tree: ast.Module, bases: set[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", CLOSED_SET)
-def test_a_command_is_frozen(kind):
+def test_a_command_is_frozen(kind: type[Any]) -> None:
     """What is to be stored cannot change between being asked for and being stored."""
     assert kind.__dataclass_params__.frozen
     assert not hasattr(object.__new__(kind), "__dict__")
 
 
-async def test_every_command_reaches_the_process_that_writes(tmp_path: Path):
+async def test_every_command_reaches_the_process_that_writes(tmp_path: Path) -> None:
     """All of them, and their results, can be sent to another process; there they do what they say."""
     database, acme = SqliteFile(tmp_path / "telwerk.db"), AccountId("acme")
     await prepare(database)

@@ -10,7 +10,7 @@ from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.commands.settings import SetWidgetSettings
+from telwerkd.application.commands.settings import SetNamesMax, SetWidgetSettings
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
@@ -42,7 +42,6 @@ from telwerkd.domain.ids import (
 from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import Location
 from telwerkd.storage.open_store import opened, prepare
-from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 START = 1_767_225_600_000_000
@@ -50,7 +49,7 @@ HELLO = Message(Sender.CONTACT)
 
 
 @pytest.fixture
-async def database(databases) -> AsyncIterator[Location]:
+async def database(databases: Any) -> AsyncIterator[Location]:
     """With its tables, and nothing in them."""
     with databases() as database:
         await prepare(database)
@@ -58,7 +57,7 @@ async def database(databases) -> AsyncIterator[Location]:
 
 
 @pytest.fixture
-async def store(database) -> AsyncIterator[Store]:
+async def store(database: Location) -> AsyncIterator[Store]:
     async with opened(database) as store:
         yield store
 
@@ -78,7 +77,7 @@ async def names(store: Store) -> dict[int, set[str]]:
     return await store.read(ACCOUNT, lambda view: view.names())
 
 
-async def test_an_account_full_of_widgets_recovers_when_they_are_erased(store):
+async def test_an_account_full_of_widgets_recovers_when_they_are_erased(store: Store) -> None:
     """What is refused as one too many is taken once nothing uses the others; the bound then counts what is left."""
     await put(store, *(event(f"e{n}", conversation=f"c{n}", widget=f"w{n}") for n in range(3)))
     assert await put(store, event("new", widget="new")) == ["TOO_MANY_VALUES"]
@@ -94,7 +93,7 @@ async def test_an_account_full_of_widgets_recovers_when_they_are_erased(store):
     assert (await names(store))[WIDGETS] == {"w2", "a", "b"}
 
 
-async def test_an_account_full_of_topics_in_threes_recovers_when_they_are_erased(store):
+async def test_an_account_full_of_topics_in_threes_recovers_when_they_are_erased(store: Store) -> None:
     """A few labels make thousands of sets, each of which is a name. What another conversation has stays."""
     sets = [TopicsSet(tuple(map(TopicId, three))) for three in combinations("abcdef", 3)]
     bound = {"names_max": len(sets)}
@@ -110,7 +109,7 @@ async def test_an_account_full_of_topics_in_threes_recovers_when_they_are_erased
     assert len((await names(store))[Kpi.CONVERSATION_TOPICS]) == 2
 
 
-async def test_names_in_events_counters_and_states_stay(store):
+async def test_names_in_events_counters_and_states_stay(store: Store) -> None:
     """Counts that an erasure keeps, base states of purged conversations, and answers held back keep their names."""
     anna = Assigned(OperatorId("anna"), OperatorGroupId("sales"))
     await put(store, event("a", anna, "kept"), event("r", Rated(5), "kept", at=1), names_max=9)
@@ -135,7 +134,7 @@ async def test_names_in_events_counters_and_states_stay(store):
     assert len(left[Kpi.PRE_CHAT_SURVEY_RESULTS]) == 1
 
 
-async def test_opening_hours_stay_that_a_version_an_event_a_state_or_a_base_names_and_others_go(store):
+async def test_opening_hours_stay_that_a_version_an_event_a_state_or_a_base_names_and_others_go(store: Store) -> None:
     """A version that is replaced leaves its own behind; so does an event that is erased."""
 
     async def open_from(hour: int) -> bytes:
@@ -145,7 +144,8 @@ async def test_opening_hours_stay_that_a_version_an_event_a_state_or_a_base_name
         return schedule.id
 
     async def there() -> set[bytes]:
-        return await store.read(ACCOUNT, lambda view: view.schedule_ids())
+        found: set[bytes] = await store.read(ACCOUNT, lambda view: view.schedule_ids())
+        return found
 
     of_event = await open_from(1)
     await put(store, event("e", conversation="log"))
@@ -166,7 +166,7 @@ async def test_opening_hours_stay_that_a_version_an_event_a_state_or_a_base_name
     assert (await store.read(ACCOUNT, lambda view: examine(lambda _done, _total: None, view))).clean
 
 
-async def test_nothing_is_freed_that_an_event_brought_after_the_look(store):
+async def test_nothing_is_freed_that_an_event_brought_after_the_look(store: Store) -> None:
     """The look is for one version of the account: what it found is dropped when the account has changed."""
     await put(store, event("e", conversation="c1", widget="w"))
     await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
@@ -178,7 +178,7 @@ async def test_nothing_is_freed_that_an_event_brought_after_the_look(store):
     assert (await names(store))[WIDGETS] == {"w"}
 
 
-async def test_who_remembers_a_freed_name_adds_it_again(database):
+async def test_who_remembers_a_freed_name_adds_it_again(database: Location) -> None:
     """Another server's memory of names is out of date once one is freed: no event is stored with an uncounted name."""
     async with opened(database) as one, opened(database) as two:
         await put(one, event("e", conversation="c1", widget="w"))
@@ -190,9 +190,9 @@ async def test_who_remembers_a_freed_name_adds_it_again(database):
         assert (await names(two))[WIDGETS] == {"w"}
 
 
-async def test_an_account_has_its_own_bound_on_names(store):
+async def test_an_account_has_its_own_bound_on_names(store: Store) -> None:
     """It goes before the setting, at once, and back."""
     for own, verdict in ((4, Verdict.ACCEPTED), (None, "TOO_MANY_VALUES")):
         await put(store, *(event(f"e{n}", widget=f"w{n}") for n in range(3)))
-        await store.write([(ACCOUNT, Do(lambda tx, own=own: tx.put_names_max(own)))])
+        await store.write([(ACCOUNT, SetNamesMax(own))])
         assert await put(store, event(f"own{own}", widget=f"own{own}")) == [verdict]

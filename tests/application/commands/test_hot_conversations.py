@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from telwerkd.domain.conversation.events import Event, Kind, Message, Rated, Sen
 from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.application.commands.test_ingest_batch import Statements
 
 ACCOUNT, CONVERSATION = AccountId("acme"), ConversationId("c")
@@ -43,7 +45,7 @@ async def check(store: Store) -> None:
     assert not audit.states
     assert not audit.damages
     assert not audit.mendable_cells
-    [row] = (await store.read(ACCOUNT, lambda view: view.conversations({CONVERSATION}))).values()
+    [row] = (await store.read(ACCOUNT, methodcaller("conversations", {CONVERSATION}))).values()
     assert row.events == len(await store.read(ACCOUNT, lambda view: view.log(CONVERSATION)))
 
 
@@ -69,7 +71,7 @@ def test_a_conversation_is_found_as_it_was_added_last_until_there_are_too_many()
     assert not hot.of(last.keys())
 
 
-async def test_an_event_that_follows_reads_neither_its_conversation_nor_the_log(store) -> None:
+async def test_an_event_that_follows_reads_neither_its_conversation_nor_the_log(store: SqliteStore) -> None:
     """Nor does one that is sent again with an id that the conversation has not: that is new."""
     await put(store, event(1))
     statements = Statements(store)
@@ -78,7 +80,7 @@ async def test_an_event_that_follows_reads_neither_its_conversation_nor_the_log(
     await check(store)
 
 
-async def test_an_event_that_is_sent_again_is_a_duplicate_still(store) -> None:
+async def test_an_event_that_is_sent_again_is_a_duplicate_still(store: SqliteStore) -> None:
     """Or refused, if it says something else; of a long conversation too, whose ids are not remembered."""
     for number in range(1, 100):
         assert await put(store, event(number)) == [Verdict.ACCEPTED]
@@ -140,7 +142,7 @@ async def test_a_conversation_that_was_erased_meanwhile_is_remembered_no_more(pa
 
 
 @pytest.fixture
-async def pair(databases) -> AsyncIterator[tuple[Store, Store]]:
+async def pair(databases: Any) -> AsyncIterator[tuple[Store, Store]]:
     """Two stores of one database, as two servers have them."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(databases())

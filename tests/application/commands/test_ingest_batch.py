@@ -18,6 +18,7 @@ from telwerkd.domain.conversation.events import (
     Retracted,
     Sender,
 )
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.store import SqliteStore
@@ -52,10 +53,10 @@ async def accept(store: SqliteStore, *events: Submitted) -> None:
 
 async def state_size(store: SqliteStore) -> int:
     with store._reader.begin() as connection:
-        return connection.scalar(sa.text("SELECT length(state) FROM conversations"))
+        return int(connection.scalar(sa.text("SELECT length(state) FROM conversations")) or 0)
 
 
-async def test_an_event_in_order_costs_the_same_however_long_the_conversation_is(store):
+async def test_an_event_in_order_costs_the_same_however_long_the_conversation_is(store: SqliteStore) -> None:
     """It reads the snapshot and never the log, executes as many statements, and the snapshot does not grow."""
     await accept(store, *(nth(n) for n in range(100)))
     size = await state_size(store)
@@ -69,7 +70,7 @@ async def test_an_event_in_order_costs_the_same_however_long_the_conversation_is
     assert await state_size(store) == size
 
 
-async def test_a_late_event_reads_the_log_once(store):
+async def test_a_late_event_reads_the_log_once(store: SqliteStore) -> None:
     """Once per transaction, however many events of it are late."""
     await accept(store, *(nth(n) for n in range(1_000)))
     statements = Statements(store)
@@ -81,7 +82,7 @@ async def test_a_late_event_reads_the_log_once(store):
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "late"])
-async def test_answers_held_back_are_bounded(store, late):
+async def test_answers_held_back_are_bounded(store: SqliteStore, late: bool) -> None:  # noqa: FBT001  # pytest's
     """Those that fit are held; what does not is refused, and names the setting; a message releases what is held."""
     surveys = [event(f"s{n}", 10 + n, PreChatSurveyCompleted(answers(2, f"q{n}-"))) for n in range(4)]
     outcomes = await put(store, *surveys[::-1])
@@ -91,19 +92,19 @@ async def test_answers_held_back_are_bounded(store, late):
     assert "conversation_pending_max" in outcomes[0].message
     await assert_clean(store)
     assert await put(store, event("hello", 100)) == [ACCEPTED]
-    entries = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.PRE_CHAT_SURVEY_RESULTS))
+    entries = await store.read(ACCOUNT, lambda view: view.deltas(COUNTED[Kpi.PRE_CHAT_SURVEY_RESULTS]))
     assert sum(n for *_, n in entries) == 4
     await assert_clean(store)
 
 
-async def test_a_retraction_that_would_hold_back_too_much_is_refused(store):
+async def test_a_retraction_that_would_hold_back_too_much_is_refused(store: SqliteStore) -> None:
     """Taking back the first message would make every answer since then wait."""
     await put(store, event("hello", 0), event("s", 1, PreChatSurveyCompleted(answers(6))))
     assert reasons(await put(store, event("r", 2, Retracted(EventId("hello"))))) == [Reason.CONVERSATION_FULL]
     await assert_clean(store)
 
 
-async def test_retracted_events_that_have_not_arrived_are_bounded(store):
+async def test_retracted_events_that_have_not_arrived_are_bounded(store: SqliteStore) -> None:
     """Those within the bound take back what arrives later; the others are refused."""
     outcomes = await put(store, *(event(f"r{n}", 50 + n, Retracted(EventId(f"gone{n}"))) for n in range(7)))
     assert reasons(outcomes) == [ACCEPTED] * 5 + [Reason.CONVERSATION_FULL] * 2
@@ -111,7 +112,7 @@ async def test_retracted_events_that_have_not_arrived_are_bounded(store):
     await assert_clean(store)
 
 
-async def test_late_events_of_several_long_conversations_are_postponed(store):
+async def test_late_events_of_several_long_conversations_are_postponed(store: SqliteStore) -> None:
     """A transaction folds a bounded number of logged events again, but always one conversation."""
     names = ["a", "b", "c"]
     await put(store, *(event(f"e{n}", 10 + n, conversation=name) for name in names for n in range(8)))
@@ -123,7 +124,7 @@ async def test_late_events_of_several_long_conversations_are_postponed(store):
         await assert_clean(store)
 
 
-async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(store):
+async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(store: SqliteStore) -> None:
     """It finishes one conversation however long it has taken; nothing is lost, and nothing is counted twice."""
     events = [event(f"e{n}", n, PostChatSurveyAnswered(answers(2)), f"c{n % 3}") for n in range(9)]
     stored: list[int] = []

@@ -2,10 +2,11 @@
 
 from telwerkd.application.commands.purge import Purge
 from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.application.commands.putting import ACCOUNT, START, assert_clean, event, put
 
 
-async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store):
+async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store: SqliteStore) -> None:
     """And goes on until all is purged."""
     await put(store, *(event(f"e{n}", n, conversation=f"c{n % 6}") for n in range(30)))
     purged: list[int] = []

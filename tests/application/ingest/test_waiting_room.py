@@ -24,7 +24,7 @@ def taken(parts: list[BatchSlice]) -> dict[AccountId, int]:
     return weights
 
 
-async def test_an_account_with_a_mountain_leaves_room_for_every_other():
+async def test_an_account_with_a_mountain_leaves_room_for_every_other() -> None:
     """Each account gets an equal part of a transaction first; what the others leave over goes to the mountain."""
     room = WaitingRoom(IngestLimits(transaction_events_max=300))
     for _ in range(5):
@@ -37,7 +37,7 @@ async def test_an_account_with_a_mountain_leaves_room_for_every_other():
     assert taken(room.take((), merges_accounts=True)) == {BIG: 300}
 
 
-async def test_few_events_do_not_wait_for_what_is_done_with_many():
+async def test_few_events_do_not_wait_for_what_is_done_with_many() -> None:
     """They have a transaction of their own, and the next one is for everybody, so that nobody waits for ever."""
     room = WaitingRoom(IngestLimits(transaction_events_max=100))
     room.add(pending(BIG, events(5_000)))
@@ -50,7 +50,7 @@ async def test_few_events_do_not_wait_for_what_is_done_with_many():
     assert served == [few, everybody, few, everybody]
 
 
-async def test_who_used_the_writer_much_leaves_it_to_others_for_a_while():
+async def test_who_used_the_writer_much_leaves_it_to_others_for_a_while() -> None:
     """By what it brought into transactions. The room says how long it rests, where nobody else waits."""
     room = WaitingRoom(IngestLimits(transaction_events_max=100))
     room.add(pending(BIG, events(5_000)))
@@ -69,7 +69,7 @@ async def test_who_used_the_writer_much_leaves_it_to_others_for_a_while():
     assert taken(room.take((), merges_accounts=False)) == {BIG: 100}
 
 
-async def test_a_rest_that_is_just_over_keeps_nobody_waiting(monkeypatch):
+async def test_a_rest_that_is_just_over_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time goes on while one looks: whoever takes nothing is told when to look again, every time."""
     room, seconds = WaitingRoom(IngestLimits(transaction_events_max=100)), itertools.count(1)
     monkeypatch.setattr(monotonic, "read", lambda: next(seconds) / 200)
@@ -85,7 +85,7 @@ async def test_a_rest_that_is_just_over_keeps_nobody_waiting(monkeypatch):
     assert looked > 1
 
 
-async def test_transactions_are_shorter_while_several_accounts_send_events():
+async def test_transactions_are_shorter_while_several_accounts_send_events() -> None:
     """An account that is alone gets long ones; beside another, each waits for short ones only."""
     room = WaitingRoom(IngestLimits(transaction_events_max=100, transaction_shared_events_max=10))
     room.add(pending(BIG, events(500)))
@@ -95,7 +95,7 @@ async def test_transactions_are_shorter_while_several_accounts_send_events():
     assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
 
 
-async def test_accounts_that_share_get_shorter_transactions_still_while_those_take_long():
+async def test_accounts_that_share_get_shorter_transactions_still_while_those_take_long() -> None:
     """Half as much after each that had too much to do, and more again, a little at a time, when it had not."""
     room = WaitingRoom(IngestLimits(transaction_events_max=1_000, transaction_shared_events_max=800))
     room.add(pending(BIG, events(20_000)))
@@ -113,7 +113,7 @@ async def test_accounts_that_share_get_shorter_transactions_still_while_those_ta
     assert taken(room.take((), merges_accounts=False)) == {BIG: 800}
 
 
-async def test_a_batch_that_is_divided_goes_by_conversation():
+async def test_a_batch_that_is_divided_goes_by_conversation() -> None:
     """So a conversation that must be folded again is so once; and the answers are in the order of the events."""
     room = WaitingRoom(IngestLimits(transaction_events_max=4))
     batch = pending(BIG, events(6, conversations=3))
@@ -130,7 +130,7 @@ async def test_a_batch_that_is_divided_goes_by_conversation():
     ]
 
 
-async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
+async def test_where_a_transaction_is_of_one_account_accounts_take_turns() -> None:
     """The one that was served goes to the end, whatever it still has."""
     room = WaitingRoom(IngestLimits(transaction_events_max=10))
     room.add(pending(BIG, events(100)))
@@ -139,7 +139,7 @@ async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
     assert turns == [{BIG: 10}, {SMALL: 1}, {BIG: 10}]
 
 
-async def test_more_accounts_than_a_transaction_has_room_for_are_served_in_their_order():
+async def test_more_accounts_than_a_transaction_has_room_for_are_served_in_their_order() -> None:
     """Nobody is served twice before everybody was once, and each brings 50 events, not a few: a part has its price."""
     room = WaitingRoom(IngestLimits(transaction_events_max=100))
     accounts = [AccountId(f"a{n}") for n in range(8)]
@@ -149,7 +149,7 @@ async def test_more_accounts_than_a_transaction_has_room_for_are_served_in_their
     assert served == [{first: 50, second: 50} for first, second in zip(accounts[::2], accounts[1::2], strict=True)]
 
 
-async def test_a_shared_transaction_does_not_grow_by_how_many_wait():
+async def test_a_shared_transaction_does_not_grow_by_how_many_wait() -> None:
     """What took too long is made shorter, whoever is in it; the others come next."""
     room = WaitingRoom(IngestLimits())
     accounts = [AccountId(f"a{n}") for n in range(8)]
@@ -160,7 +160,7 @@ async def test_a_shared_transaction_does_not_grow_by_how_many_wait():
     assert [taken(room.take((), merges_accounts=True)) for _ in range(3)] == [{one: 50} for one in accounts[:3]]
 
 
-async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room():
+async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room() -> None:
     """It is told which setting says so; others are let in, until there is no room for anybody."""
     room = WaitingRoom(IngestLimits(waiting_events_max=100, waiting_account_percent_max=50))
     room.add(pending(BIG, events(50)))
@@ -173,7 +173,7 @@ async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room():
     assert full.value.reason is Reason.OVERLOADED
 
 
-async def test_the_share_of_an_account_may_be_its_own():
+async def test_the_share_of_an_account_may_be_its_own() -> None:
     room = WaitingRoom(IngestLimits(waiting_events_max=100, own_waiting_percents={BIG: 20}))
     room.add(pending(BIG, events(20)))
     with pytest.raises(QuotaExceededError, match="at most 20 may: 20 %"):
@@ -181,7 +181,7 @@ async def test_the_share_of_an_account_may_be_its_own():
     room.add(pending(SMALL, events(50)))
 
 
-async def test_what_is_taken_makes_room():
+async def test_what_is_taken_makes_room() -> None:
     """The waiting room is exact: taken, failed and postponed events are counted as what they are."""
     room = WaitingRoom(IngestLimits(waiting_events_max=100, transaction_events_max=30))
     batch = pending(BIG, events(50))
@@ -195,7 +195,7 @@ async def test_what_is_taken_makes_room():
     assert (room.weight, bool(room)) == (0, False)
 
 
-async def test_a_batch_is_answered_in_its_order_whatever_was_postponed():
+async def test_a_batch_is_answered_in_its_order_whatever_was_postponed() -> None:
     """Postponed events come first in the next transaction; the answer is given once all are known."""
     room = WaitingRoom(IngestLimits(transaction_events_max=4))
     batch = pending(BIG, events(6))
@@ -212,7 +212,7 @@ async def test_a_batch_is_answered_in_its_order_whatever_was_postponed():
     assert await batch.verdicts == [Verdict.ACCEPTED] * 6
 
 
-async def test_answers_and_long_texts_weigh_more_than_an_event():
+async def test_answers_and_long_texts_weigh_more_than_an_event() -> None:
     """So half a million facts are not one transaction."""
     [plain], [full] = events(1), events(1, survey(100))
     visit = Submitted(plain.conversation, events(1, PageVisited(b""))[0].event, "https://x/" + "a" * 2_048)
@@ -225,7 +225,7 @@ async def test_answers_and_long_texts_weigh_more_than_an_event():
     assert weights == [[3], [3], [3], [1]]
 
 
-async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone():
+async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone() -> None:
     """No bound makes a valid event impossible."""
     room = WaitingRoom(IngestLimits(transaction_events_max=2))
     room.add(pending(BIG, events(2, survey(100))))

@@ -13,6 +13,7 @@ from telwerkd.application.ports import Store
 from telwerkd.application.query.question import Filter, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.slices.slices import Reading
 from telwerkd.application.query.stages import answer, read_all
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.upkeep import settle_due
@@ -80,7 +81,7 @@ async def refused(store: Store, when: str) -> InvalidArgumentError:
     return caught.value
 
 
-async def test_late_events_and_what_is_taken_back_are_known_from_their_acceptance_on(store):
+async def test_late_events_and_what_is_taken_back_are_known_from_their_acceptance_on(store: Store) -> None:
     """Before it, the answer is what it was then (R-ASOF-2)."""
     await accept(store, FIRST, "10:00:00")
     await accept(store, "09:02:00 contact rates 1 #late", "10:30:00")
@@ -89,7 +90,7 @@ async def test_late_events_and_what_is_taken_back_are_known_from_their_acceptanc
     assert found == [1, 1, 2, 2, 1]
 
 
-async def test_the_clock_stands_at_the_instant(store):
+async def test_the_clock_stands_at_the_instant(store: Store) -> None:
     """A limit that was not due by then is not counted, whatever has been settled since (R-ASOF-2)."""
     chat_ = "09:00:00 goes live, limit 30s\n09:00:05 contact: message"
     await accept(store, chat_, "09:00:06")
@@ -101,7 +102,7 @@ async def test_the_clock_stands_at_the_instant(store):
     assert answered.answer_version.complete_until(NOON) == at("09:00:34")
 
 
-async def test_an_instant_of_which_the_log_does_not_tell_is_refused(store):
+async def test_an_instant_of_which_the_log_does_not_tell_is_refused(store: Store) -> None:
     """Before the first that says when it was accepted; and if something was removed since (R-ASOF-3, R-ASOF-4)."""
     assert "before the first event" in (await refused(store, "10:00:00")).message
     await accept(store, FIRST, "10:00:00")
@@ -118,7 +119,7 @@ async def test_an_instant_of_which_the_log_does_not_tell_is_refused(store):
     assert await count(store, "11:00:00") == 2
 
 
-async def test_marks_never_run_backwards(store):
+async def test_marks_never_run_backwards(store: Store) -> None:
     """A clock that is set back marks what it accepts with the latest mark there was, or settled instant (R-ASOF-1)."""
     await accept(store, FIRST, "10:00:00")
     await accept(store, "09:02:00 contact rates 1 #late", "09:30:00")
@@ -133,16 +134,19 @@ async def test_marks_never_run_backwards(store):
     assert [await count(store, when) for when in ("11:10:59", "11:11:00")] == [4, 5]
 
 
-async def test_events_of_before_there_were_marks_count_as_known(store):
+async def test_events_of_before_there_were_marks_count_as_known(store: Store) -> None:
     """Of a database of an earlier schema they were all accepted before the first that has one (R-ASOF-2, R-ASOF-3)."""
     await accept(store, FIRST, "10:00:00")
-    unmarked = sa.text("UPDATE events SET accepted = NULL")
-    await store.write([(ACME, Do(lambda tx: tx._connection.execute(unmarked) and None))])
+
+    def unmark(tx: Any) -> None:
+        tx._connection.execute(sa.text("UPDATE events SET accepted = NULL"))
+
+    await store.write([(ACME, Do(unmark))])
     await accept(store, "09:02:00 contact rates 1 #late", "10:30:00")
     assert [await count(store, when) for when in ("10:00:00", "10:30:00")] == [1, 2]
 
 
-async def test_it_is_bounded_by_the_events_of_the_range(store):
+async def test_it_is_bounded_by_the_events_of_the_range(store: Store) -> None:
     """The limit is named; a shorter range may do, and the questions of a batch share it."""
     await accept(store, FIRST, "10:00:00")
     await accept(store, FIRST.replace("09:", "11:"), "11:30:00", "c2")
@@ -154,18 +158,20 @@ async def test_it_is_bounded_by_the_events_of_the_range(store):
     assert [violation.field for violation in caught.value.violations] == [RequestPart.AS_OF]
     limits = QueryLimits(as_of_events_max=7)
     [first, second] = await store.read(ACME, lambda view: read_all([shorter, shorter], limits, RollupCache(0), view))
+    assert isinstance(first, Reading)
     assert first.folded == 4
     assert isinstance(second, LimitExceededError)
 
 
-async def test_it_is_grouped_and_compared_as_any_other(store):
+async def test_it_is_grouped_and_compared_as_any_other(store: Store) -> None:
     """By operator, with the period before beside it."""
     await accept(store, FIRST, "10:00:00")
     await accept(store, FIRST.replace("09:", "10:").replace("anna", "ben"), "10:30:00", "c2")
     ten = QuarterHourRange(at("10:00:00") // QUARTER_HOUR_MICROS, at("11:00:00") // QUARTER_HOUR_MICROS)
     query = question("10:30:00", range=ten, group_by=(Dimension.OPERATOR,), compare_to=PreviousPeriod.PREVIOUS)
     [rows] = (await asked(store, query)).kpis
-    found = {row.key.operator: (int(row.counts[0]), int(row.compared.counts[0])) for row in rows.rows}
+    compared = [(row, row.compared) for row in rows.rows if row.compared is not None]
+    found = {row.key.operator: (int(row.counts[0]), int(before.counts[0])) for row, before in compared}
     assert found == {"anna": (0, 1), "ben": (1, 0)}
     [rows] = (await asked(store, query._replace(as_of=at("10:29:00")))).kpis
     assert [row.key.operator for row in rows.rows] == ["anna"]

@@ -23,6 +23,7 @@ from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.deltas import Deltas
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import DateRange
@@ -91,7 +92,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         def work(tx: Any) -> None:
             tx.bump_version()
             tx.add_deltas(deltas)
-            compact(tx, Kpi.SATISFACTION_SCORE, 1_000_000)
+            compact(tx, COUNTED[Kpi.SATISFACTION_SCORE], 1_000_000)
 
         await store.write([(ACCOUNT, Do(work))])
 
@@ -164,7 +165,10 @@ def test_an_operator_in_a_group_reads_the_rows_of_both(account: Account) -> None
 def test_many_named_ids_are_not_looked_up_each_with_each(account: Account) -> None:
     """Every operator in every group on every widget, by name: a million keys a chunk, and a few thousand rows."""
     named = (("o", "04", OPERATORS), ("g", "02", GROUPS), ("w", "02", WIDGETS))
-    everyone = Filter(*(Ids(frozenset(f"{kind}{n:{width}}" for n in range(size))) for kind, width, size in named))
+    operators, groups, widgets = (
+        Ids(frozenset(f"{kind}{n:{width}}" for n in range(size))) for kind, width, size in named
+    )
+    everyone = Filter(operators, groups, widgets)
     before = account.steps
     asked = account.ask(filter=everyone)
     assert asked.answer.kpis[0].summed.facts == OPERATORS * 24

@@ -26,6 +26,7 @@ from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.deltas import Deltas
+from telwerkd.domain.counting.measures import COUNTED, Measure
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity
@@ -104,7 +105,7 @@ async def counted(store: WatchedStore, operator: str) -> None:
     def work(tx: Any) -> None:
         tx.bump_version()
         tx.add_deltas(deltas)
-        compact(tx, Kpi.FEEDBACK_COUNT, 1_000_000)
+        compact(tx, COUNTED[Kpi.FEEDBACK_COUNT], 1_000_000)
 
     await store.write([(ACCOUNT, Do(work))])
 
@@ -118,7 +119,12 @@ async def test_a_query_that_goes_to_a_thread_is_planned_once(
 
     def watched(name: str) -> Callable[..., Any]:
         of_stage = getattr(stages, name)
-        return lambda *args: planned.append(name) or of_stage(*args)
+
+        def noted(*args: Any) -> Any:
+            planned.append(name)
+            return of_stage(*args)
+
+        return noted
 
     for name in ("outline", "plan"):
         monkeypatch.setattr(stages, name, watched(name))
@@ -153,7 +159,7 @@ async def test_deltas_of_both_periods_are_read_once(store: WatchedStore, monkeyp
     read: list[int] = []
     deltas = AccountTransaction.deltas
 
-    def watched(tx: AccountTransaction, measure: int) -> Any:
+    def watched(tx: AccountTransaction, measure: Measure) -> Any:
         read.append(measure)
         return deltas(tx, measure)
 

@@ -23,6 +23,7 @@ from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
+from telwerkd.domain.counting.measures import COUNTED, Measure
 from telwerkd.domain.display_names import NameKey
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
@@ -107,7 +108,7 @@ async def count(store: SqliteStore, *days: int, times: int = 1, compact: bool = 
         tx.bump_version()
         tx.add_deltas(counted(*days, times=times))
         for kpi in (Kpi.FEEDBACK_COUNT, Kpi.INACTIVITY_ACTIONS) if compact else ():
-            compacted(tx, kpi, 1_000_000)
+            compacted(tx, COUNTED[kpi], 1_000_000)
 
     await store.write([(ACCOUNT, Do(work))])
 
@@ -140,7 +141,7 @@ async def test_no_name_is_read_for_an_answer_that_is_too_large(asking: Asking, m
         return names_of(view, wanted)
 
     monkeypatch.setattr(AccountTransaction, "display_names_of", noted)
-    by_operator = {"group_by": (Dimension.OPERATOR,), "include_names": True}
+    by_operator: dict[str, Any] = {"group_by": (Dimension.OPERATOR,), "include_names": True}
     assert await asking.ask(**by_operator)
     assert len(read) == OPERATORS
     small = Asking(asking.store, QueryLimits(points_max=365 * OPERATORS - 1))
@@ -187,7 +188,7 @@ async def test_much_that_is_kept_is_not_added_up_at_once(
 ) -> None:
     """Nor are many rows, however few numbers each has."""
     bounded = Asking(asking.store, loop_cost_max=loop_cost_max)
-    by_operator = {"group_by": (Dimension.OPERATOR,)}
+    by_operator: dict[str, Any] = {"group_by": (Dimension.OPERATOR,)}
     asked: dict[str, dict[str, Any]] = {
         "one row": {},
         "totals": {**by_operator, "granularity": None},
@@ -209,7 +210,7 @@ async def test_a_histogram_costs_what_its_bins_take_to_encode(asking: Asking) ->
             deltas.add(FactChange(Change.COUNTED, Fact(kpi, f"{n}", *who, instant, EventId("e"))), 1)
         tx.bump_version()
         tx.add_deltas(deltas)
-        compacted(tx, kpi, 1_000_000)
+        compacted(tx, COUNTED[kpi], 1_000_000)
 
     await asking.store.write([(ACCOUNT, Do(work))])
     fields = {"kpis": (CATALOGUE[Kpi.RESPONSE_TIME],), "group_by": (Dimension.OPERATOR,)}
@@ -261,7 +262,7 @@ async def test_many_delta_entries_are_not_read_at_once(asking: Asking, monkeypat
     readers: list[threading.Thread] = []
     read = AccountTransaction.deltas
 
-    def watched(tx: AccountTransaction, measure: int) -> DeltaEntries:
+    def watched(tx: AccountTransaction, measure: Measure) -> DeltaEntries:
         readers.append(threading.current_thread())
         return read(tx, measure)
 
@@ -381,7 +382,7 @@ async def test_more_rows_than_rows_max_are_refused_by_its_name(asking: Asking, f
 
 async def test_rows_that_are_named_count_as_well(asking: Asking) -> None:
     """Each id in each chunk."""
-    named = {"filter": Filter(operators=Ids(frozenset({"o1", "o2"})))}
+    named: dict[str, Any] = {"filter": Filter(operators=Ids(frozenset({"o1", "o2"})))}
     assert await Asking(asking.store, QueryLimits(rows_max=2 * CHUNKS)).ask(**named)
     with pytest.raises(LimitExceededError, match="rows_max"):
         await Asking(asking.store, QueryLimits(rows_max=2 * CHUNKS - 1)).ask(**named)

@@ -50,7 +50,7 @@ class Calls:
             await asyncio.sleep(0)
 
 
-async def test_an_account_that_is_alone_never_waits():
+async def test_an_account_that_is_alone_never_waits() -> None:
     calls = Calls(weight_max=1)
     for name in "123":
         await calls.make(ANNA, name)
@@ -59,7 +59,7 @@ async def test_an_account_that_is_alone_never_waits():
     await calls.end("1", "2", "3")
 
 
-async def test_beside_others_an_account_has_so_much_in_work_and_others_pass_what_of_it_waits():
+async def test_beside_others_an_account_has_so_much_in_work_and_others_pass_what_of_it_waits() -> None:
     calls = Calls(weight_max=2)
     await calls.make(BRAM, "b1")
     for name in ("a1", "a2", "a3", "a4"):
@@ -74,7 +74,7 @@ async def test_beside_others_an_account_has_so_much_in_work_and_others_pass_what
     await calls.end("b2")
 
 
-async def test_heavy_calls_keep_their_order_and_one_that_is_more_than_all_may_begins_alone():
+async def test_heavy_calls_keep_their_order_and_one_that_is_more_than_all_may_begins_alone() -> None:
     calls = Calls(weight_max=10)
     await calls.make(BRAM, "b")
     for name, weight in (("a6", 6), ("a50", 50), ("a1", 1)):
@@ -86,7 +86,7 @@ async def test_heavy_calls_keep_their_order_and_one_that_is_more_than_all_may_be
     assert calls.begun[-1] == "a1"
 
 
-async def test_calls_that_are_cancelled_leave_nothing_behind_whenever_that_happens():
+async def test_calls_that_are_cancelled_leave_nothing_behind_whenever_that_happens() -> None:
     calls = Calls(weight_max=1)
     await calls.make(BRAM, "b")
     for name in ("a1", "a2", "a3", "a4", "a5"):
@@ -103,7 +103,7 @@ async def test_calls_that_are_cancelled_leave_nothing_behind_whenever_that_happe
     assert not any((calls.turns._calls, calls.turns._held, calls.turns._waiting))
 
 
-async def test_calls_that_are_cancelled_together_end_as_cancelled():
+async def test_calls_that_are_cancelled_together_end_as_cancelled() -> None:
     """A client that goes has all of its calls cancelled at once: one ends just before the next hears that it is to."""
     calls = Calls(weight_max=1)
     await calls.make(BRAM, "b")
@@ -119,7 +119,7 @@ async def test_calls_that_are_cancelled_together_end_as_cancelled():
     assert not any((calls.turns._calls, calls.turns._held, calls.turns._waiting))
 
 
-async def test_what_waits_is_bounded_and_what_asks_one_thing_at_a_time_waits_in_any_case():
+async def test_what_waits_is_bounded_and_what_asks_one_thing_at_a_time_waits_in_any_case() -> None:
     calls = Calls(weight_max=1, waiting_max=2)
     await calls.make(BRAM, "b")
     for name in ("a1", "a2", "a3"):
@@ -136,7 +136,7 @@ async def test_what_waits_is_bounded_and_what_asks_one_thing_at_a_time_waits_in_
     assert not any((calls.turns._calls, calls.turns._waiting))
 
 
-async def test_once_others_have_been_quiet_all_that_waits_begins_with_the_next_end():
+async def test_once_others_have_been_quiet_all_that_waits_begins_with_the_next_end() -> None:
     calls = Calls(weight_max=1)
     await calls.make(BRAM, "b")
     await calls.end("b")
@@ -151,7 +151,7 @@ async def test_once_others_have_been_quiet_all_that_waits_begins_with_the_next_e
     await calls.end("a2", "a3", "a4")
 
 
-async def test_an_account_rests_after_calls_that_took_long_and_others_do_not_wait_for_it():
+async def test_an_account_rests_after_calls_that_took_long_and_others_do_not_wait_for_it() -> None:
     """What waits begins by itself once it has rested, in its order; what is cancelled meanwhile is left out."""
     calls = Calls(weight_max=1)
     await calls.make(BRAM, "b1")

@@ -38,7 +38,7 @@ async def purged(store: SqliteStore, seconds_max: float) -> list[PurgeStep]:
         after = step.last
 
 
-async def test_a_step_of_a_purge_without_time_still_does_what_pays_and_no_more(store):
+async def test_a_step_of_a_purge_without_time_still_does_what_pays_and_no_more(store: SqliteStore) -> None:
     """On a machine that is busy each would do one conversation else, and take ten times as long in all."""
     await stored(store, 60, 13)
     found = [step.events for step in await purged(store, 0.0)]
@@ -46,7 +46,7 @@ async def test_a_step_of_a_purge_without_time_still_does_what_pays_and_no_more(s
     assert found[0] == 13 * -(-STEP_EVENTS_MIN // 13)
 
 
-async def test_a_step_of_a_purge_with_time_looks_at_so_many_conversations_and_no_more(store):
+async def test_a_step_of_a_purge_with_time_looks_at_so_many_conversations_and_no_more(store: SqliteStore) -> None:
     await stored(store, 60, 2)
     assert [step.events for step in await purged(store, 1_000.0)] == [
         2 * STEP_CONVERSATIONS_MAX,
@@ -66,14 +66,14 @@ async def recounted(store: SqliteStore, seconds_max: float) -> list[Recounted]:
         after = step.last
 
 
-async def test_a_step_of_counting_anew_without_time_still_does_what_pays_and_no_more(store):
+async def test_a_step_of_counting_anew_without_time_still_does_what_pays_and_no_more(store: SqliteStore) -> None:
     await stored(store, 60, 13)
     found = [step.conversations for step in await recounted(store, 0.0)]
     assert sum(found) == 60
     assert found[0] == -(-STEP_EVENTS_MIN // 13)
 
 
-async def test_a_step_of_counting_anew_with_time_looks_at_so_many_conversations_and_no_more(store):
+async def test_a_step_of_counting_anew_with_time_looks_at_so_many_conversations_and_no_more(store: SqliteStore) -> None:
     await stored(store, 60, 2)
     found = [step.conversations for step in await recounted(store, 1_000.0)]
     assert found == [STEP_CONVERSATIONS_MAX, 60 - STEP_CONVERSATIONS_MAX]

@@ -6,7 +6,7 @@ from telwerkd.application.sharing.memory_budget import AnswerMemory, MemoryBudge
 from telwerkd.domain.errors import Reason, UnavailableError
 
 
-def test_what_does_not_fit_is_turned_away_by_name_and_counts_nothing():
+def test_what_does_not_fit_is_turned_away_by_name_and_counts_nothing() -> None:
     budget = MemoryBudget(100)
     with budget.reserve(60, "a request"):
         with pytest.raises(UnavailableError, match=r"a reply takes about 41 .* hold 60 .*memory_bytes_max") as caught:
@@ -17,7 +17,7 @@ def test_what_does_not_fit_is_turned_away_by_name_and_counts_nothing():
     assert budget.bytes_reserved == 40
 
 
-def test_a_reservation_larger_than_all_is_admitted_alone():
+def test_a_reservation_larger_than_all_is_admitted_alone() -> None:
     budget = MemoryBudget(100)
     with budget.reserve(500, "a request"), pytest.raises(UnavailableError):
         budget.reserve(1, "a reply")
@@ -26,7 +26,7 @@ def test_a_reservation_larger_than_all_is_admitted_alone():
         budget.reserve(500, "a request")
 
 
-def test_a_reservation_that_grows_beyond_the_bound_stays_as_it_was():
+def test_a_reservation_that_grows_beyond_the_bound_stays_as_it_was() -> None:
     budget = MemoryBudget(100)
     one, other = budget.reserve(50, "a request"), budget.reserve(50, "a request")
     with pytest.raises(UnavailableError):
@@ -39,7 +39,7 @@ def test_a_reservation_that_grows_beyond_the_bound_stays_as_it_was():
     assert budget.bytes_reserved == 10
 
 
-def test_a_part_of_a_reservation_is_released_by_itself():
+def test_a_part_of_a_reservation_is_released_by_itself() -> None:
     """And never has more than there is, nor less than nothing."""
     budget = MemoryBudget(100)
     call = budget.reserve(60, "a request")
@@ -52,7 +52,7 @@ def test_a_part_of_a_reservation_is_released_by_itself():
     assert budget.bytes_reserved == 0
 
 
-def test_an_answer_that_outlives_its_question_counts_nothing_any_more():
+def test_an_answer_that_outlives_its_question_counts_nothing_any_more() -> None:
     """A thread may still be at work when whoever asked has gone: what it takes then, nobody would release."""
     budget = MemoryBudget(2**22)
     with AnswerMemory(budget) as memory:

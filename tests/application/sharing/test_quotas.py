@@ -1,6 +1,8 @@
 """Limits of accounts in a second: a bucket lets through what came in and what it holds, never more, and forgets who is
 idle."""
 
+from typing import TypedDict, Unpack
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -23,7 +25,14 @@ def limited(clock: Clock, burst_seconds: float = 2.0, **rates: float) -> Account
     return AccountRates(RateLimits(Rates(**rates), burst_seconds=burst_seconds), clock)
 
 
-def admitted(rates: AccountRates, account: AccountId = ACME, **what: int) -> bool:
+class _What(TypedDict, total=False):
+    """What a call is of."""
+
+    events: int
+    is_query: bool
+
+
+def admitted(rates: AccountRates, account: AccountId = ACME, **what: Unpack[_What]) -> bool:
     try:
         rates.admit(account, **what)
     except QuotaExceededError:
@@ -36,7 +45,9 @@ RATES, BURSTS = st.floats(0.5, 50), st.floats(0.1, 5)
 
 
 @given(steps=STEPS, rate=RATES, burst=BURSTS)
-def test_in_any_span_of_time_no_more_passes_than_came_in_and_the_bucket_held(steps, rate, burst):
+def test_in_any_span_of_time_no_more_passes_than_came_in_and_the_bucket_held(
+    steps: list[tuple[float, int]], rate: float, burst: float
+) -> None:
     """Of batches that are larger than the bucket the last one alone may be beyond it."""
     clock = Clock()
     rates = limited(clock, burst, account_events_per_second_max=rate)
@@ -54,7 +65,9 @@ def test_in_any_span_of_time_no_more_passes_than_came_in_and_the_bucket_held(ste
 
 
 @given(steps=STEPS, rate=RATES, burst=BURSTS)
-def test_what_waits_as_long_as_it_is_told_is_admitted_and_no_sooner(steps, rate, burst):
+def test_what_waits_as_long_as_it_is_told_is_admitted_and_no_sooner(
+    steps: list[tuple[float, int]], rate: float, burst: float
+) -> None:
     clock = Clock()
     rates = limited(clock, burst, account_events_per_second_max=rate)
     for wait, events in steps:
@@ -70,14 +83,14 @@ def test_what_waits_as_long_as_it_is_told_is_admitted_and_no_sooner(steps, rate,
 
 
 @given(st.integers(1, 10**9))
-def test_no_request_is_too_large_for_a_bucket_that_is_full(events):
+def test_no_request_is_too_large_for_a_bucket_that_is_full(events: int) -> None:
     clock = Clock()
     rates = limited(clock, account_events_per_second_max=0.01)
     assert admitted(rates, events=events)
     assert not admitted(rates, events=1)
 
 
-def test_a_refused_call_takes_nothing_from_any_bucket():
+def test_a_refused_call_takes_nothing_from_any_bucket() -> None:
     rates = limited(Clock(), account_calls_per_second_max=1, account_events_per_second_max=5)
     assert admitted(rates, events=10)
     assert not admitted(rates, events=1)
@@ -88,7 +101,7 @@ def test_a_refused_call_takes_nothing_from_any_bucket():
     assert not admitted(rates)
 
 
-def test_a_query_is_paid_afterwards_and_the_next_waits_until_it_is():
+def test_a_query_is_paid_afterwards_and_the_next_waits_until_it_is() -> None:
     clock = Clock()
     rates = limited(clock, account_query_ms_per_second_max=100)
     rates.admit(ACME, is_query=True)
@@ -101,7 +114,7 @@ def test_a_query_is_paid_afterwards_and_the_next_waits_until_it_is():
     assert admitted(rates, is_query=True)
 
 
-def test_accounts_are_apart_and_some_have_limits_of_their_own():
+def test_accounts_are_apart_and_some_have_limits_of_their_own() -> None:
     own = {"blue": Rates(account_calls_per_second_max=10)}
     rates = AccountRates(RateLimits(Rates(account_calls_per_second_max=1), own, burst_seconds=1.0), Clock())
     assert [admitted(rates) for _ in range(2)] == [True, False]
@@ -111,7 +124,7 @@ def test_accounts_are_apart_and_some_have_limits_of_their_own():
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 2)), max_size=300))
-def test_only_accounts_that_were_just_active_take_memory(calls):
+def test_only_accounts_that_were_just_active_take_memory(calls: list[tuple[int, float]]) -> None:
     buckets, now, full_at = Buckets(), 1e6, dict[AccountId, float]()
     for number, wait in calls:
         now += wait

@@ -34,7 +34,7 @@ class Clock:
         return rest_seconds
 
 
-def test_an_account_with_work_without_end_rests_for_a_multiple_of_each_piece():
+def test_an_account_with_work_without_end_rests_for_a_multiple_of_each_piece() -> None:
     """Two pieces come before any rest: it had been quiet. Nobody else rests for it."""
     clock = Clock(times=2.0)
     rests = [clock.work(ANNA, 0.04) for _ in range(6)]
@@ -42,14 +42,14 @@ def test_an_account_with_work_without_end_rests_for_a_multiple_of_each_piece():
     assert clock.throttle.left_seconds(BRAM) == 0
 
 
-def test_an_account_that_is_alone_does_not_rest_nor_for_what_it_did_alone():
+def test_an_account_that_is_alone_does_not_rest_nor_for_what_it_did_alone() -> None:
     clock = Clock(shares=False)
     assert [clock.work(ANNA, 1.0) for _ in range(3)] == [0, 0, 0]
     clock.share()
     assert clock.throttle.left_seconds(ANNA) == 0
 
 
-def test_an_account_that_uses_no_more_than_it_would_get_does_not_rest():
+def test_an_account_that_uses_no_more_than_it_would_get_does_not_rest() -> None:
     """With twice as long between its pieces as they take, or more."""
     clock = Clock(times=2.0)
     for _ in range(100):
@@ -57,7 +57,7 @@ def test_an_account_that_uses_no_more_than_it_would_get_does_not_rest():
         clock.now += 0.06
 
 
-def test_a_piece_that_took_for_ever_is_followed_by_a_bounded_rest():
+def test_a_piece_that_took_for_ever_is_followed_by_a_bounded_rest() -> None:
     clock = Clock()
     clock.now += 3_600.0
     clock.share()
@@ -65,7 +65,7 @@ def test_a_piece_that_took_for_ever_is_followed_by_a_bounded_rest():
     assert clock.throttle.left_seconds(ANNA) == pytest.approx(0.25)
 
 
-def test_accounts_that_owe_nothing_are_forgotten():
+def test_accounts_that_owe_nothing_are_forgotten() -> None:
     clock = Clock()
     for number in range(5_000):
         clock.share()
@@ -73,7 +73,7 @@ def test_accounts_that_owe_nothing_are_forgotten():
     assert len(clock.throttle._owes_until) <= 1_000
 
 
-async def test_who_rests_does_not_decode_and_who_comes_meanwhile_does():
+async def test_who_rests_does_not_decode_and_who_comes_meanwhile_does() -> None:
     """Whoever waits for nothing but its rest goes on by itself once it is over."""
     clock, order = Clock(), list[str]()
     turns = DecodingTurns(clock.throttle, 100)
@@ -92,7 +92,7 @@ async def test_who_rests_does_not_decode_and_who_comes_meanwhile_does():
     assert order == ["b1", "b2", "a1", "a2"]
 
 
-async def test_a_small_batch_does_not_wait_behind_another_accounts_large_one():
+async def test_a_small_batch_does_not_wait_behind_another_accounts_large_one() -> None:
     """It takes what room the turn of the loop has, whoever waits for the next one."""
     turns, order = DecodingTurns(Clock().throttle, 100), list[str]()
 

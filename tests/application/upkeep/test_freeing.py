@@ -6,12 +6,13 @@ from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.domain.ids import ConversationId
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.application.commands.test_free_names import ACCOUNT, database, event, names, put, store
 
 __all__ = ["database", "store"]  # fixtures
 
 
-async def test_the_keeper_frees_what_was_noticed_once_it_changed(store):
+async def test_the_keeper_frees_what_was_noticed_once_it_changed(store: SqliteStore) -> None:
     """An account that nothing was taken out of since it was looked at is not looked at again."""
     keeper = NameKeeper(store)
     await put(store, event("e", conversation="c1", widget="w"))
@@ -25,7 +26,7 @@ async def test_the_keeper_frees_what_was_noticed_once_it_changed(store):
     assert await names(store) == {}
 
 
-async def test_the_keeper_frees_what_compaction_took_out_of_the_counters(store):
+async def test_the_keeper_frees_what_compaction_took_out_of_the_counters(store: SqliteStore) -> None:
     """Until then the counters have the name, though neither version nor horizon of the account changes any more."""
     keeper = NameKeeper(store)
     await put(store, event("e", conversation="c1", widget="w"))

@@ -1,9 +1,10 @@
 """All of an account is compacted by transactions of bounded size, before the one that ends a repair or a recount."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -11,12 +12,15 @@ from telwerkd.application.audit import examine, repair
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.ports import Command
 from telwerkd.application.recounting import recount
 from telwerkd.application.upkeep.packing import compact_account
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.chats import chat
+
+T = TypeVar("T")
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
 CHAT = """
@@ -35,7 +39,7 @@ class NotingStore(SqliteStore):
         self.waiting: list[int] = []
         self.compactions = 0
 
-    async def write(self, commands):  # type: ignore[no-untyped-def]
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         if isinstance(commands[0][1], Compact):
             self.compactions += 1
         else:

@@ -1,11 +1,12 @@
 """What is stored says how far time has come: to a clock that starts, to retention, and to other servers' clocks."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 
 from telwerkd.application.audit import examine
-from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict, Verdicts
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import horizon_of, lower_horizon, purge
@@ -54,7 +55,7 @@ def event(event_id: str, seconds: float, kind: Kind, conversation: str = "c") ->
     return Submitted(ConversationId(conversation), Event(EventId(event_id), instant, 0, WidgetId("web"), kind))
 
 
-async def put(store: SqliteStore, *events: Submitted, account: AccountId = ACME) -> Verdicts:
+async def put(store: SqliteStore, *events: Submitted, account: AccountId = ACME) -> list[Postponable]:
     [[outcomes]] = await store.write([(account, IngestBatch([events], IngestLimits()))])
     return outcomes
 
@@ -74,7 +75,7 @@ async def resumed(store: SqliteStore, wall: float) -> tuple[Times, StoredTime]:
     return times, stored
 
 
-async def test_a_clock_resumes_at_the_newest_event_of_all_accounts(store):
+async def test_a_clock_resumes_at_the_newest_event_of_all_accounts(store: SqliteStore) -> None:
     """Whatever limits lie ahead, open or stopped: they are no time that has passed (R-CLOCK-3)."""
     times, _ = await resumed(store, 5_000)
     assert times.trusted == 5_000, "nothing is stored"
@@ -84,7 +85,7 @@ async def test_a_clock_resumes_at_the_newest_event_of_all_accounts(store):
     assert times.trusted == 20
 
 
-async def test_a_limit_that_was_counted_has_passed(store):
+async def test_a_limit_that_was_counted_has_passed(store: SqliteStore) -> None:
     """The high-water mark is stored: by it a clock resumes after a night without an event."""
     await put(store, *goes_live(0, 1_000))
     await settle_due(store, Micros(START + 2_000 * SECOND))
@@ -92,12 +93,12 @@ async def test_a_limit_that_was_counted_has_passed(store):
     assert times.trusted == 1_000
 
 
-async def test_a_damaged_account_does_not_keep_the_clock_from_resuming(store):
+async def test_a_damaged_account_does_not_keep_the_clock_from_resuming(store: SqliteStore) -> None:
     """It is left out; the others know the time."""
     await put(store, event("1", 50, HELLO))
     await put(store, event("1", 60, HELLO), account=OTHER)
 
-    def damage(tx):
+    def damage(tx: Any) -> None:
         tx._connection.exec_driver_sql("UPDATE conversations SET state = x'00' WHERE account_id = 'other'")
 
     await store.write([(OTHER, Do(damage))])
@@ -105,7 +106,7 @@ async def test_a_damaged_account_does_not_keep_the_clock_from_resuming(store):
     assert times.trusted == 50
 
 
-async def test_each_of_several_servers_doubts_for_itself_and_hears_what_others_store(store):
+async def test_each_of_several_servers_doubts_for_itself_and_hears_what_others_store(store: SqliteStore) -> None:
     """One with a wrong clock settles nothing while events come in elsewhere; one with a right clock is confirmed."""
     await put(store, event("0", 0, HELLO))
     (wrong, of_wrong), (right, _) = await resumed(store, 3_600), await resumed(store, 0)
@@ -123,7 +124,7 @@ async def test_each_of_several_servers_doubts_for_itself_and_hears_what_others_s
     assert late.trusted == 7_200
 
 
-async def test_a_limit_that_is_counted_is_no_event_against_the_clock(store):
+async def test_a_limit_that_is_counted_is_no_event_against_the_clock(store: SqliteStore) -> None:
     """Limits before the gap are counted during doubt; the 120 s go on."""
     await put(store, *(e for n in range(1, 12) for e in goes_live(0, n * 10, f"c{n}")))
     times, stored = await resumed(store, 3_600)
@@ -139,7 +140,7 @@ async def test_a_limit_that_is_counted_is_no_event_against_the_clock(store):
 
 
 @pytest.mark.parametrize("confirmed_by", ["nothing", "event", "time"])
-async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store, confirmed_by):
+async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store: SqliteStore, confirmed_by: str) -> None:
     """Doubted, and also once it is believed: even an event that carries the wrong time does not help it for a day.
 
     R-CLOCK-9.
@@ -161,7 +162,7 @@ async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store, c
     assert (await horizon_of(store, ACME)).instant <= START + 30 * DAY
 
 
-async def test_a_limit_far_ahead_is_no_time_that_has_passed_for_retention(store):
+async def test_a_limit_far_ahead_is_no_time_that_has_passed_for_retention(store: SqliteStore) -> None:
     """A clock that is years ahead purges by what happened, not by a limit that is still open."""
     await put(store, event("old", 0, ACTION), *goes_live(86_400, 30 * 86_400, "c2"))
     await purge_old(store, NameKeeper(store), Micros(START + 3_000 * DAY), retention_days=1)
@@ -171,7 +172,7 @@ async def test_a_limit_far_ahead_is_no_time_that_has_passed_for_retention(store)
 # --- a horizon that is taken back ------------------------------------------------------------------------------------
 
 
-async def test_a_horizon_in_the_future_can_be_taken_back(store):
+async def test_a_horizon_in_the_future_can_be_taken_back(store: SqliteStore) -> None:
     """Events are taken again from then on; what was purged stays counted and is refused; the law holds."""
     sent = [event(f"{n}", n * 100, ACTION, f"c{n % 3}") for n in range(9)]
     await put(store, *sent)
@@ -188,7 +189,7 @@ async def test_a_horizon_in_the_future_can_be_taken_back(store):
     assert audit.events == 1
 
 
-async def test_a_horizon_is_never_taken_back_to_what_was_purged(store):
+async def test_a_horizon_is_never_taken_back_to_what_was_purged(store: SqliteStore) -> None:
     """Nor set later by this means: a purge does that. Nothing changes where it is refused."""
     await put(store, event("1", 100, ACTION), event("2", 200, ACTION))
     await purge(store, ACME, Micros(START + 150 * SECOND))
@@ -199,7 +200,7 @@ async def test_a_horizon_is_never_taken_back_to_what_was_purged(store):
     await lower_horizon(store, ACME, Micros(START + 101 * SECOND))
 
 
-async def test_what_was_taken_back_and_purged_is_still_refused(store):
+async def test_what_was_taken_back_and_purged_is_still_refused(store: SqliteStore) -> None:
     """The retraction is gone too: sent again without it, the event would count."""
     taken_back = event("2", 200, ACTION)
     await put(store, event("1", 100, ACTION), taken_back, event("3", 300, Retracted(EventId("2"))))
@@ -207,11 +208,11 @@ async def test_what_was_taken_back_and_purged_is_still_refused(store):
     assert (await horizon_of(store, ACME)).floor == START + 300 * SECOND + 1
 
 
-def reasons(outcomes: Verdicts) -> list[Reason | Verdict]:
+def reasons(outcomes: list[Postponable]) -> list[Reason | Verdict | None]:
     return [outcome.reason if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
 
 
-async def test_reached_is_nothing_where_nothing_happened(store):
+async def test_reached_is_nothing_where_nothing_happened(store: SqliteStore) -> None:
     """An account that has settings only knows of no time."""
     await store.write([(ACME, Do(lambda tx: tx.put_time_zone("Europe/Amsterdam")))])
     assert await store.read(ACME, reached) is None

@@ -23,6 +23,7 @@ from telwerkd.domain.conversation.events import (
     SurveyAnswer,
     WentLive,
 )
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.sqlite.schema import prepare
@@ -61,17 +62,17 @@ def damage(path: Path, statement: str) -> None:
     connection.close()
 
 
-async def test_a_damaged_account_does_not_keep_the_limits_of_others_waiting(path, store):
+async def test_a_damaged_account_does_not_keep_the_limits_of_others_waiting(path: Path, store: SqliteStore) -> None:
     """KPI 3 of every other account is counted in time."""
     for account in (BROKEN, WHOLE):
         await put(store, account, event("live", 0, WentLive(LIMIT, LIMIT)), event("hello", 0, Message(Sender.CONTACT)))
     damage(path, "UPDATE conversations SET state = x'00' WHERE account_id = ?")
     assert not await settle_due(store, Micros(START + LIMIT))
-    entries = await store.read(WHOLE, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+    entries = await store.read(WHOLE, lambda view: view.deltas(COUNTED[Kpi.UNANSWERED_LIVE_CONVERSATIONS]))
     assert [n for *_, n in entries] == [1]
 
 
-async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(path, store):
+async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(path: Path, store: SqliteStore) -> None:
     """What cannot be packed stays filed; the rest is packed once it is quiet."""
     for account in (BROKEN, WHOLE):
         await put(store, account, event("late", 0, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
@@ -82,7 +83,7 @@ async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(
     assert [account for account, _, _ in await store.compactable()] == [BROKEN]
 
 
-async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store):
+async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store: SqliteStore) -> None:
     """Chunks that take long to write are written less often; what waits is bounded, and is packed once it is quiet."""
     compaction, waiting = Compaction(store, compact_at=2, compact_anyway_at=5, rest_times=10**9), []
     for n in range(12):
@@ -96,7 +97,7 @@ async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_muc
     assert await store.compactable() == []
 
 
-async def test_while_an_account_gets_events_its_measures_with_few_entries_wait_too(store):
+async def test_while_an_account_gets_events_its_measures_with_few_entries_wait_too(store: SqliteStore) -> None:
     """Each compaction of a few entries would write as many chunks as one of many: what is rare is packed with the rest,
     once nothing is filed for the account between two looks. Another account's events do not keep it waiting."""
     compaction = Compaction(store)
@@ -147,7 +148,7 @@ async def test_while_accounts_share_the_server_a_measure_is_compacted_little_by_
     assert (min(pauses) == 0) == (most >= compact_anyway_at)
 
 
-async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):
+async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store: SqliteStore) -> None:
     """The retention counts back from the newest event when the clock is further ahead."""
     day = DAY // SECOND
     await put(store, WHOLE, event("old", 0, Message(Sender.CONTACT)), event("new", 40 * day, Message(Sender.BOT)))

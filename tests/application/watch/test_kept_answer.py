@@ -57,8 +57,8 @@ def answered(random: Random, width: int, *, rows: int, facts: int, compared: boo
 def told(query: Query, before: Answer, after: Answer) -> object:
     """What `changes` says, comparable."""
     found = changes(query, before, after)
-    shown = found and [(info, row.key, places.tolist(), row.counts[places].tolist()) for info, row, places in found]
-    return shown, about_differs(before, after)
+    shown = [(info, row.key, places.tolist(), row.counts[places].tolist()) for info, row, places in found or []]
+    return found is None, shown, about_differs(before, after)
 
 
 @pytest.mark.parametrize("compared", [False, True])

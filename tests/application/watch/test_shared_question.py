@@ -43,19 +43,19 @@ async def question() -> SharedQuestion:
     return question
 
 
-async def test_who_was_told_the_same_so_far_is_told_the_same_next(question):
+async def test_who_was_told_the_same_so_far_is_told_the_same_next(question: SharedQuestion) -> None:
     question.publish(Update({3: b"changes"}, kept(7)))
     assert question.latest(3, 7) is question.latest(3, 6) is not None
     assert question.latest(2, 7) is None, "it would be the difference to another answer"
     assert question.latest(None, 7) is None, "a snapshot is wanted"
 
 
-async def test_what_is_older_than_what_is_wanted_is_not_told(question):
+async def test_what_is_older_than_what_is_wanted_is_not_told(question: SharedQuestion) -> None:
     question.publish(Update({7: None}, kept(7)))
     assert question.latest(7, 8) is None
 
 
-async def test_an_update_is_soon_forgotten(question):
+async def test_an_update_is_soon_forgotten(question: SharedQuestion) -> None:
     """It says until when it is complete; and its memory is nobody's any more once it is written."""
     update = Update({3: b"changes"}, kept(7))
     found = weakref.ref(update.kept)
@@ -71,7 +71,7 @@ async def test_an_update_is_soon_forgotten(question):
     assert question.latest(3, 7) is None
 
 
-async def test_for_a_single_watch_nothing_is_kept(question):
+async def test_for_a_single_watch_nothing_is_kept(question: SharedQuestion) -> None:
     question.watches = 1
     question.publish(Update({3: b"changes"}, kept(7)))
     assert question.latest(3, 7) is None
@@ -86,7 +86,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 @pytest.mark.parametrize(("watches", "asked"), [(UPDATES_MAX, 1), (UPDATES_MAX + 1, 2)])
-async def test_watches_that_know_different_answers_are_told_of_the_same_next_one(store, watches, asked):
+async def test_watches_that_know_different_answers_are_told_of_the_same_next_one(
+    store: SqliteStore, watches: int, asked: int
+) -> None:
     """Else, in an account that changes while they are answered, each would ask for itself for good."""
     queries = Queries(store, Readers(store, 10), QueryLimits(), RollupCache(64 << 20))
     open_watches = Watches(store, queries, MemoryBudget(1 << 30), 100, 100)

@@ -1,6 +1,9 @@
 """The catalogue against the contract, the rules, and the facts that the fold makes."""
 
+from enum import IntEnum
+
 import pytest
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from telwerk.v1 import event_pb2, kpi_service_pb2
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KpiInfo, by_id, language
@@ -52,7 +55,7 @@ def test_order() -> None:
         (ConversationEnd, "CONVERSATION_END_", kpi_service_pb2.ConversationEnd),
     ],
 )
-def test_numbers(ours, prefix: str, theirs) -> None:
+def test_numbers(ours: type[IntEnum], prefix: str, theirs: EnumTypeWrapper) -> None:
     """Names and numbers are those of the contract."""
     assert {prefix + member.name: int(member) for member in ours} == {k: v for k, v in theirs.items() if v}
 

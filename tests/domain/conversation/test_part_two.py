@@ -764,8 +764,8 @@ def test_what_a_purge_under_earlier_rules_removed_is_not_counted() -> None:
         "09:12:00 conversation_duration 120000 bram/- web",
         "09:12:00 conversations_ended again bram/- web",
     ]
-    purged = [each.split()[1].rstrip(":") for each in out if each.endswith("removed by a purge under earlier rules")]
-    assert sorted(purged) == [
+    unknown = [each.split()[1].rstrip(":") for each in out if each.endswith("removed by a purge under earlier rules")]
+    assert sorted(unknown) == [
         *("conversation_duration", "conversations_ended", "conversations_received", "first_response_time"),
         *("live_session_duration", "response_time"),
     ]

@@ -1,7 +1,8 @@
 """Durations, in facts and in chunks, for the tests of what counts them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 from hypothesis import settings, strategies as st
 
@@ -11,6 +12,8 @@ from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.durations import LONGEST_MS
 from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.counting.merging import merged
+
+Slot = TypeVar("Slot", bound=Hashable)
 
 MEASURE = COUNTED[Kpi.RESPONSE_TIME]
 QUARTER_HOUR = 20_400 * 96
@@ -29,9 +32,9 @@ def merge(blob: bytes, change: Mapping[int, int]) -> bytes:
     return after
 
 
-def total(*parts: Mapping[int, int]) -> dict[int, int]:
+def total(*parts: Mapping[Slot, int]) -> dict[Slot, int]:
     """The sum of dictionaries, without zeros."""
-    sums: Counter[int] = Counter()
+    sums: Counter[Slot] = Counter()
     for part in parts:
         sums.update(part)
     return {slot: n for slot, n in sums.items() if n}

@@ -18,7 +18,7 @@ QUARTER_HOURS = st.integers(-10 * CHUNK_QUARTER_HOURS, 10 * CHUNK_QUARTER_HOURS)
 
 
 @given(QUARTER_HOURS, st.integers(0, 1_300))
-def test_a_slot_says_again_what_it_was_made_of(quarter_hour: int, code: int):
+def test_a_slot_says_again_what_it_was_made_of(quarter_hour: int, code: int) -> None:
     chunk, slot = chunk_and_slot(quarter_hour, code)
     of_slot, of_chunk = parts_of(slot)
     assert (of_slot, chunk * CHUNK_QUARTER_HOURS + of_chunk) == (code, quarter_hour)
@@ -26,7 +26,9 @@ def test_a_slot_says_again_what_it_was_made_of(quarter_hour: int, code: int):
 
 
 @given(QUARTER_HOURS, st.integers(1, 3 * CHUNK_QUARTER_HOURS))
-def test_the_chunks_of_a_range_are_those_of_its_first_and_last_quarter_hour_and_all_between(start: int, length: int):
+def test_the_chunks_of_a_range_are_those_of_its_first_and_last_quarter_hour_and_all_between(
+    start: int, length: int
+) -> None:
     chunks = chunks_within(start, start + length)
     assert (chunks[0], chunks[-1]) == (chunk_of(start), chunk_of(start + length - 1))
 

@@ -73,7 +73,9 @@ def both_at(blob: bytes, slot: int) -> int:
 
 @law
 @given(st.lists(st.tuples(contents(), contents()), max_size=4))
-def test_chunks_of_durations_are_merged_together_as_each_by_itself(chunks: list[tuple[dict[int, int], dict[int, int]]]):
+def test_chunks_of_durations_are_merged_together_as_each_by_itself(
+    chunks: list[tuple[dict[int, int], dict[int, int]]],
+) -> None:
     """What one chunk holds, and what changes in it, touches no other."""
     before = [merge(b"", held) for held, _ in chunks]
     changes = {SOME_CHUNK._replace(chunk=place): change for place, (_, change) in enumerate(chunks)}

@@ -38,8 +38,8 @@ def test_fingerprints_of_entries_and_of_their_chunks_agree(of: dict[tuple[str, i
 @st.composite
 def entries(draw: st.DrawFn) -> DeltaEntry:
     """Stars of few series, so that they meet."""
-    ids = (draw(st.sampled_from(of)) for of in (["1", "5"], ["", "ann"], ["g"], ["w", "v"]))
-    return (*ids, QUARTER_HOUR + draw(st.sampled_from([0, 1, 5_000])), draw(st.integers(-3, 3)))
+    stars, operator, widget = (draw(st.sampled_from(of)) for of in (["1", "5"], ["", "ann"], ["w", "v"]))
+    return stars, operator, "g", widget, QUARTER_HOUR + draw(st.sampled_from([0, 1, 5_000])), draw(st.integers(-3, 3))
 
 
 @law

@@ -14,7 +14,7 @@ from telwerkd.domain.counting.measures import (
 )
 
 
-def test_the_numbers_are_the_storage_format():
+def test_the_numbers_are_the_storage_format() -> None:
     """What is counted has the number of its KPI, what is held back 100 more, service time 200 more."""
     assert list(COUNTED.values()) == list(range(1, 21))
     assert list(HELD_BACK.values()) == list(range(101, 121))
@@ -22,7 +22,7 @@ def test_the_numbers_are_the_storage_format():
 
 
 @pytest.mark.parametrize("kpi", Kpi)
-def test_a_measure_says_its_kpi_and_what_of_it_is_counted(kpi: Kpi):
+def test_a_measure_says_its_kpi_and_what_of_it_is_counted(kpi: Kpi) -> None:
     assert kpi_of(COUNTED[kpi]) is kpi_of(HELD_BACK[kpi]) is kpi
     assert [is_held_back(measures[kpi]) for measures in (COUNTED, HELD_BACK)] == [False, True]
     assert not is_service_time(COUNTED[kpi])
@@ -31,6 +31,6 @@ def test_a_measure_says_its_kpi_and_what_of_it_is_counted(kpi: Kpi):
 
 
 @pytest.mark.parametrize("number", [-1, 0, 21, 99, 100, 121, 200, 201, 221, 301])
-def test_other_numbers_are_no_measure(number: int):
+def test_other_numbers_are_no_measure(number: int) -> None:
     with pytest.raises(ValueError, match=f"{number} is not a valid Kpi"):
         measure_from(number)

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.counting.counters import ChunkKey, Slots, changes_of
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.counting.merging import CounterError, merged
 from tests.domain.counting.packing import FULL, contents, law, packed, slots
 
@@ -35,7 +36,7 @@ def merge(cells: bytes, delta: Slots) -> bytes:
     return after
 
 
-SOME_CHUNK = ChunkKey(Kpi.FEEDBACK_COUNT, 0, 7, "", "", "", "")
+SOME_CHUNK = ChunkKey(COUNTED[Kpi.FEEDBACK_COUNT], 0, 7, "", "", "", "")
 
 
 @st.composite

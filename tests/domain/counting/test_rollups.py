@@ -1,6 +1,7 @@
 """Rollups: the same numbers as the cells they were made of, in whatever buckets they are asked for."""
 
 from collections import Counter
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,9 @@ ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "Ameri
 CHUNK = 480  # 2012-01-17 on; Apia had skipped a day shortly before
 ROWS = [SeriesKey("anna", "", "", ""), SeriesKey("bram", "", "", "")]
 VALUES = 5
+
+Cell: TypeAlias = tuple[int, int, int, int]
+"""Row, quarter-hour of the chunk, value and number."""
 
 cells = st.lists(
     st.tuples(
@@ -41,7 +45,9 @@ cells = st.lists(
     first=st.integers(-40, 40),
     days=st.integers(1, 90),
 )
-def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity, first, days) -> None:
+def test_a_part_of_a_rollup_is_its_cells_counted(
+    found: list[Cell], zone: ZoneInfo, chunk: int, granularity: Granularity | None, first: int, days: int
+) -> None:
     """In every zone, by whatever granularity, wherever local days begin; None only where an edge cuts a bucket."""
     start = chunk * CHUNK_QUARTER_HOURS
     array = np.array([(row, start + quarter_hour, code, n) for row, quarter_hour, code, n in found], np.int64).reshape(
@@ -75,7 +81,12 @@ def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity
     width=st.sampled_from([Granularity.QUARTER_HOUR, Granularity.HOUR, Granularity.DAY]),
     wider=st.booleans(),
 )
-def test_joined_rollups_are_one_of_all_their_cells(of_chunks, zone, width, wider) -> None:
+def test_joined_rollups_are_one_of_all_their_cells(
+    of_chunks: list[list[Cell]],
+    zone: ZoneInfo,
+    width: Granularity,
+    wider: bool,  # noqa: FBT001  # Hypothesis's
+) -> None:
     """In days that two chunks share, with rows that only some have, with chunks between that have none."""
     rollups, arrays = [], []
     for place, found in enumerate(of_chunks):

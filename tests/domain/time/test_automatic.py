@@ -26,7 +26,7 @@ def quarter(moment: datetime) -> int:
 
 @pytest.mark.parametrize("name", ZONES)
 @pytest.mark.parametrize("start", STARTS)
-def test_the_limits_are_exact_across_changes_of_the_clock(name: str, start: date):
+def test_the_limits_are_exact_across_changes_of_the_clock(name: str, start: date) -> None:
     """Of days and of instants alike: 7 days, 62 days and 5 years are within; a quarter-hour more is over."""
     zone = ZoneInfo(name)
     for end, within, over in (
@@ -44,7 +44,7 @@ def test_the_limits_are_exact_across_changes_of_the_clock(name: str, start: date
         assert automatic(instants._replace(end=instants.end + 1), zone) is over
 
 
-def test_five_years_from_a_leap_day_end_on_the_first_of_march():
+def test_five_years_from_a_leap_day_end_on_the_first_of_march() -> None:
     """There is no 29 February five years later."""
     zone = ZoneInfo("UTC")
     start, end = (quarter(datetime(*day, tzinfo=UTC)) for day in ((2024, 2, 29), (2029, 3, 1)))

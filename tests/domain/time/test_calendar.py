@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from typing import TypeAlias
-from zoneinfo import ZoneInfo, _zoneinfo, available_timezones
+from zoneinfo import ZoneInfo, _zoneinfo, available_timezones  # type: ignore[attr-defined]  # the twin has no stubs
 
 import numpy as np
 import pytest
@@ -70,7 +70,8 @@ def wall(index: int, tz: ZoneInfo) -> datetime:
 
 def lengths(start: str, end: str, granularity: Granularity, name: str) -> list[int]:
     """The buckets' lengths, in minutes."""
-    return (np.diff(buckets(quarter_hour(start), quarter_hour(end), granularity, zone(name)).edges) * 15).tolist()
+    edges = buckets(quarter_hour(start), quarter_hour(end), granularity, zone(name)).edges
+    return [15 * int(length) for length in np.diff(edges)]
 
 
 # The slow walk.

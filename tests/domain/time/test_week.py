@@ -34,7 +34,9 @@ def wall_cell(quarter: int, zone: ZoneInfo, division: WeekDivision) -> int:
 
 @pytest.mark.parametrize("division", DIVISIONS, ids=["weekday", "hour", "both"])
 @pytest.mark.parametrize(("name", "about"), CHANGES)
-def test_every_quarter_hour_is_in_the_cell_that_the_clock_shows(name: str, about: datetime, division: WeekDivision):
+def test_every_quarter_hour_is_in_the_cell_that_the_clock_shows(
+    name: str, about: datetime, division: WeekDivision
+) -> None:
     """Also where a range begins within an hour: repeated hours count twice, skipped ones not at all (R-WEEK-2)."""
     random, zone = Random(18), ZoneInfo(name)  # noqa: S311 - any ranges will do
     for _ in range(12):
@@ -48,7 +50,7 @@ def test_every_quarter_hour_is_in_the_cell_that_the_clock_shows(name: str, about
         assert week.edges[-1] == span.end
 
 
-def test_hours_are_counted_between_two_instants_only():
+def test_hours_are_counted_between_two_instants_only() -> None:
     """To the microsecond: up to when an answer is complete, and from when its KPI is known."""
     monday = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp()) // 900
     week = in_the_week(
@@ -61,7 +63,7 @@ def test_hours_are_counted_between_two_instants_only():
     assert week.hours(Micros(0), Micros(start - 1)).sum() == 0
 
 
-def test_labels_and_cells_are_each_others_inverse():
+def test_labels_and_cells_are_each_others_inverse() -> None:
     """Monday is 1; hours are 00 to 23."""
     for division in DIVISIONS:
         labels = [division.labels(cell) for cell in range(division.cells)]

@@ -20,7 +20,7 @@ from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.versions import head, revisions
 from tests.conftest import rows
 from tests.postgres import BARRED, execute, fresh_database
-from tests.storage.schemas import ACCOUNT, FOLDER, facts, fill
+from tests.storage.stored_schemas import ACCOUNT, FOLDER, facts, fill
 
 Databases = Callable[[], AbstractContextManager[Location]]
 

@@ -37,6 +37,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.counting.counters import ChunkKey
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.domain.ids import (
     SECOND,
@@ -170,7 +171,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     audit = await store.read(account, partial(examine, lambda _done, _total: None))
     assert audit.clean
     damage = audit._replace(
-        cells={ChunkKey(Kpi.FEEDBACK_COUNT, 0, 639, "", "", "", ""): {5: 1}}, states=[ConversationId("c7")]
+        cells={ChunkKey(COUNTED[Kpi.FEEDBACK_COUNT], 0, 639, "", "", "", ""): {5: 1}}, states=[ConversationId("c7")]
     )
     await repair(store, account, damage)
     await store.read(account, lambda view: view.conversations_in(Micros(START), Micros(START + LIMIT), None, 5))

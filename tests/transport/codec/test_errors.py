@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # it has stubs, but no py.typed
 
 from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.domain.errors import (

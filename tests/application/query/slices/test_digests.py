@@ -3,7 +3,7 @@
 import numpy as np
 
 from telwerkd.application.query.slices.digests import digest
-from telwerkd.application.query.slices.slices import Slice, SparsePart
+from telwerkd.application.query.slices.slices import CellRow, Slice, SparsePart
 from telwerkd.domain.counting.durations import SUM, code_of
 from telwerkd.domain.counting.rollups import SeriesKey
 
@@ -16,7 +16,7 @@ def of_facts(*facts: tuple[int, int, int]) -> Slice:
     row, bucket, ms = np.array(facts).T
     codes = np.array([code_of(duration_ms) for duration_ms in ms.tolist()])
     cells = SparsePart(row, bucket, codes, np.ones_like(row)), SparsePart(row, bucket, np.full_like(row, SUM), ms)
-    rows = [SeriesKey(operator, "", "", "") for operator in ("anna", "bram")]
+    rows: list[SeriesKey | CellRow] = [SeriesKey(operator, "", "", "") for operator in ("anna", "bram")]
     return Slice(rows, 1, YEAR, [], [], [*cells])
 
 

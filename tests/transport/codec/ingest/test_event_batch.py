@@ -1,5 +1,7 @@
 """The events of a request are found as protobuf would have decoded them, and what is too much is refused undecoded."""
 
+from typing import Any
+
 from google.protobuf.message import DecodeError
 from hypothesis import example, given, strategies as st
 
@@ -40,7 +42,7 @@ parts = st.one_of(
 
 
 @given(st.lists(parts, max_size=20), st.binary(min_size=301, max_size=400))
-def test_a_walk_finds_what_protobuf_finds(fields, filling):
+def test_a_walk_finds_what_protobuf_finds(fields: list[bytes], filling: bytes) -> None:
     """The same account and the same events, in whatever order and form the fields come."""
     raw = b"".join([field(15, filling), *fields])  # so long that it is walked
     message = REQUEST.FromString(raw)
@@ -52,7 +54,7 @@ def test_a_walk_finds_what_protobuf_finds(fields, filling):
 
 @given(st.binary(max_size=60))
 @example(b"\x89\x80\x80\x80\x10" + bytes(8))  # a field number that does not fit into 29 bits
-def test_no_bytes_are_read_otherwise_than_protobuf_does(tail):
+def test_no_bytes_are_read_otherwise_than_protobuf_does(tail: bytes) -> None:
     """What protobuf refuses is refused, and what is taken is the same."""
     raw = field(15, b"x" * 400) + tail
     try:
@@ -70,7 +72,7 @@ def test_no_bytes_are_read_otherwise_than_protobuf_does(tail):
     assert (batch.account_id, found) == (message.account_id, list(message.events))
 
 
-def test_the_account_that_is_last_on_the_wire_counts():
+def test_the_account_that_is_last_on_the_wire_counts() -> None:
     """Behind the events, and after another one: what is checked is what is used."""
     small = REQUEST(account_id="mine", events=[pb.Event()]).SerializeToString() + field(1, b"theirs")
     assert split(small).account_id == "theirs"
@@ -78,7 +80,7 @@ def test_the_account_that_is_last_on_the_wire_counts():
     assert split(large + field(1, b"theirs")).account_id == "theirs"
 
 
-def test_too_many_events_are_refused_undecoded_and_uncounted():
+def test_too_many_events_are_refused_undecoded_and_uncounted() -> None:
     """Sixteen million bytes of nothing are refused at the 21st event."""
     batch = split(b"\x12\x00" * 8_000_000)
     assert isinstance(batch.refusal, LimitExceededError)
@@ -87,7 +89,7 @@ def test_too_many_events_are_refused_undecoded_and_uncounted():
     assert not batch.pieces
 
 
-def test_a_large_event_is_refused_alone_and_named():
+def test_a_large_event_is_refused_alone_and_named() -> None:
     """Its neighbours are decoded; it is not."""
     large = pb.Event(event_id="large", page_visited=pb.PageVisited(url="x" * 300))
     batch = split(
@@ -97,11 +99,11 @@ def test_a_large_event_is_refused_alone_and_named():
     assert [(place, each.name().text) for place, each in batch.too_large.items()] == [(1, "large")]
 
 
-def test_the_largest_valid_event_is_within_the_bound_of_an_event():
+def test_the_largest_valid_event_is_within_the_bound_of_an_event() -> None:
     """A hundred answers of the longest ids, and a URL of the greatest length."""
     longest = "x" * 128
     answers = [pb.SurveyAnswer(question_id=longest, option_id=longest)] * 100
-    base = {"event_id": longest, "conversation_id": longest, "widget_id": longest, "sequence": 2**62}
+    base: dict[str, Any] = {"event_id": longest, "conversation_id": longest, "widget_id": longest, "sequence": 2**62}
     survey = pb.Event(**base, post_chat_survey_answered=pb.PostChatSurveyAnswered(answers=answers))
     page = pb.Event(**base, page_visited=pb.PageVisited(url="https://x/".ljust(2_048, "y")))
     topics = pb.Event(**base, topics_set=pb.TopicsSet(topic_ids=[longest] * 100))
@@ -109,7 +111,7 @@ def test_the_largest_valid_event_is_within_the_bound_of_an_event():
     assert EventLimits(id_bytes_max=500).event_bytes > 100_000
 
 
-def test_what_does_not_fit_into_the_memory_is_refused_for_now():
+def test_what_does_not_fit_into_the_memory_is_refused_for_now() -> None:
     """And nothing of it is kept."""
     budget = MemoryBudget(10_000)
     held = budget.reserve(9_000, "another")

@@ -1,5 +1,7 @@
 """What a decoder remembers: it makes decoding cheap, and changes nothing."""
 
+from typing import Any
+
 import pytest
 from google.protobuf.descriptor import Descriptor
 
@@ -14,17 +16,17 @@ NOW = Micros(1_767_225_600_000_000)
 FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
 
 
-def event(number: int, **kind: object) -> pb.Event:
+def event(number: int, **kind: Any) -> pb.Event:
     made = pb.Event(event_id=f"e{number}", conversation_id=f"c{number % 3}", widget_id="web", **kind)
     made.occur_time.FromMicroseconds(NOW - number)
     return made
 
 
-def answers(*options: str) -> dict[str, object]:
+def answers(*options: str) -> dict[str, Any]:
     return {"answers": [{"question_id": "q", "option_id": option} for option in options]}
 
 
-KINDS = [
+KINDS: list[dict[str, Any]] = [
     {"went_live": {}},
     {"went_live": {"live_limit": {"seconds": 60}}},
     {"left_live": {}},
@@ -49,7 +51,7 @@ KINDS = [
     {"event_retracted": {"retracted_event_id": "anna"}},
 ]
 
-REFUSED = [
+REFUSED: list[dict[str, Any]] = [
     {"message_sent": {"sender": 4}},
     {"conversation_rated": {"stars": 6}},
     {"inactivity_action_performed": {"action": 9}},
@@ -68,7 +70,7 @@ def alone(sent: pb.Event) -> Submitted:
 
 
 @pytest.mark.parametrize("remembered_max", [2, 2_000])
-def test_what_a_decoder_has_seen_does_not_change_what_it_says(remembered_max):
+def test_what_a_decoder_has_seen_does_not_change_what_it_says(remembered_max: int) -> None:
     """An event is decoded as a decoder that has seen nothing would, each time, however much is remembered."""
     sent = [event(number, **kind) for number, kind in enumerate(KINDS)]
     decoder = EventDecoder(EventLimits(), FIELDS, ids_max=remembered_max, contents_max=remembered_max)
@@ -77,7 +79,7 @@ def test_what_a_decoder_has_seen_does_not_change_what_it_says(remembered_max):
     assert {each.WhichOneof("kind") for each in sent} == {field.name for field in pb.Event.DESCRIPTOR.oneofs[0].fields}
 
 
-def test_what_was_refused_is_refused_again():
+def test_what_was_refused_is_refused_again() -> None:
     """Nothing that is wrong is remembered as right, and an index says which event it was."""
     decoder = EventDecoder(EventLimits(), FIELDS)
     sent = [event(number, **kind) for number, kind in enumerate([*REFUSED, KINDS[0]])]
@@ -87,7 +89,7 @@ def test_what_was_refused_is_refused_again():
     assert once.valid == [alone(sent[-1])]
 
 
-def test_what_is_remembered_is_bounded():
+def test_what_is_remembered_is_bounded() -> None:
     """However many ids and contents come, and however long they are, only so many are kept."""
     decoder = EventDecoder(EventLimits(), FIELDS, ids_max=2_000)
     for number in range(0, 6_000, 1_000):
@@ -96,7 +98,7 @@ def test_what_is_remembered_is_bounded():
         assert len(decoder._conversations) <= 2_000
 
 
-def test_an_event_has_no_room_for_text():
+def test_an_event_has_no_room_for_text() -> None:
     """Every string that an event can carry is an id, or the URL of a page: no message, no feedback, no contact data.
 
     R-KEEP-7.

@@ -3,7 +3,7 @@
 import pytest
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
-from telwerkd.application.batches import Rejected, Verdict
+from telwerkd.application.batches import Batch, Rejected, Verdict
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import EventId
 from telwerkd.transport.codec.ingest.events import Decoded
@@ -22,10 +22,10 @@ async def told(result: BatchResult) -> ingestion.IngestEventsResponse:
     return RESPONSE.FromString((await encoded_verdicts(RESPONSE, result)).payload)
 
 
-async def test_what_was_refused_before_and_what_is_stored_or_not_stand_in_their_places():
+async def test_what_was_refused_before_and_what_is_stored_or_not_stand_in_their_places() -> None:
     """And each rejection has its place, its id and its reason."""
     refused = {0: Refused(rejected("first"), "a"), 3: Refused(rejected("fourth"), "d")}
-    outcomes = [ACCEPTED, rejected("third"), DUPLICATE]
+    outcomes: list[Verdict | Rejected] = [ACCEPTED, rejected("third"), DUPLICATE]
     reply = await told(BatchResult(5, [EventId(each) for each in "bce"], refused, outcomes))
     assert [ingestion.Verdict.Name(each).removeprefix("VERDICT_") for each in reply.verdicts] == [
         "REJECTED",
@@ -43,7 +43,7 @@ async def test_what_was_refused_before_and_what_is_stored_or_not_stand_in_their_
 
 
 @pytest.mark.parametrize("size", [1, 99, 100, 101, 250])
-async def test_every_one_of_many_rejections_is_told_once(size):
+async def test_every_one_of_many_rejections_is_told_once(size: int) -> None:
     """Though they are encoded a hundred at a time; and an id is repeated in part only, however long it is."""
     ids = [EventId(f"{place:04}".ljust(5_000, "x")) for place in range(size)]
     reply = await told(BatchResult(size, ids, {}, [rejected("no")] * size))
@@ -52,7 +52,7 @@ async def test_every_one_of_many_rejections_is_told_once(size):
     assert len(reply.verdicts) == size
 
 
-async def test_the_short_reply_to_a_batch_that_is_all_stored_is_the_long_one():
+async def test_the_short_reply_to_a_batch_that_is_all_stored_is_the_long_one() -> None:
     """Most batches get it; none with a duplicate does."""
     stored = BatchResult(3, [EventId(each) for each in "abc"], {}, [ACCEPTED] * 3)
     assert stored.all_accepted
@@ -61,7 +61,7 @@ async def test_the_short_reply_to_a_batch_that_is_all_stored_is_the_long_one():
     assert not BatchResult(1, [], {0: Refused(rejected("no"), "a")}, []).all_accepted
 
 
-def test_refusals_of_a_piece_are_by_their_places_in_the_batch():
-    decoded = Decoded([], {7: rejected("no")})
+def test_refusals_of_a_piece_are_by_their_places_in_the_batch() -> None:
+    decoded = Decoded(Batch(), {7: rejected("no")})
     events = [pb.Event(event_id="f"), pb.Event(event_id="g"), pb.Event(event_id="h")]
     assert refusals(decoded, events, first=6) == {7: Refused(rejected("no"), "g")}

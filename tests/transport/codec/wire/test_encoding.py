@@ -12,13 +12,13 @@ COUNTS = pb.Series.COUNTS_FIELD_NUMBER
 
 
 @given(numbers=st.lists(NUMBERS, max_size=40))
-def test_a_packed_column_is_the_librarys_to_the_byte(numbers):
+def test_a_packed_column_is_the_librarys_to_the_byte(numbers: list[int]) -> None:
     """Of any length and any numbers that a count can have."""
     assert encoding.packed(COUNTS, np.array(numbers, np.int64)) == pb.Series(counts=numbers).SerializeToString()
 
 
 @given(lines=st.integers(0, 5).flatmap(lambda width: st.lists(st.lists(NUMBERS, min_size=width, max_size=width))))
-def test_a_table_is_its_lines(lines):
+def test_a_table_is_its_lines(lines: list[list[int]]) -> None:
     """Each line as if it were alone."""
     table = np.array(lines, np.int64).reshape(len(lines), -1) if lines else np.zeros((0, 3), np.int64)
     assert encoding.packed_lines(COUNTS, table) == [encoding.packed(COUNTS, line) for line in table]
@@ -32,7 +32,7 @@ def test_a_table_of_more_than_is_encoded_at_once_is_its_lines() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 20_000])
-def test_a_nested_message_is_found_again(size):
+def test_a_nested_message_is_found_again(size: int) -> None:
     """Whatever its length takes."""
     series = pb.Series(kpi_id="x" * size, counts=[1])
     encoded = encoding.nested(pb.QueryTimeSeriesResponse.SERIES_FIELD_NUMBER, series.SerializeToString())

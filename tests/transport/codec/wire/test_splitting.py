@@ -14,7 +14,7 @@ from tests.transport.codec.ingest.test_event_batch import REQUEST, split
 from tests.transport.codec.wire.fields_written import field
 
 
-def test_no_megabytes_of_an_id_are_looked_at():
+def test_no_megabytes_of_an_id_are_looked_at() -> None:
     """Of an event that is refused its start is decoded, and its length is known; an account's is refused."""
     batch = split(REQUEST(account_id="a", events=[pb.Event(event_id="é" * 2**20)]).SerializeToString())
     name = batch.too_large[0].name()
@@ -25,14 +25,14 @@ def test_no_megabytes_of_an_id_are_looked_at():
             read(filling + field(1, b"x" * 2**20))
 
 
-def test_nothing_but_unknown_fields_is_refused():
+def test_nothing_but_unknown_fields_is_refused() -> None:
     """So that a walk has an end."""
     for read in (split, account_of, lambda raw: split_queries(raw, 1_000)):
         with pytest.raises(InvalidArgumentError, match=r"[15]000 fields"):
             read(b"\x28\x00" * 20_000)
 
 
-def test_the_fields_that_are_looked_for_are_those_of_the_contract():
+def test_the_fields_that_are_looked_for_are_those_of_the_contract() -> None:
     """`account_id`, `events` and `queries`, by number; and the methods, by name."""
     for message in (REQUEST, ingestion.StreamEventsRequest):
         assert message.DESCRIPTOR.fields_by_name["account_id"].number == splitting.ACCOUNT_FIELD

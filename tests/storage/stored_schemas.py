@@ -1,6 +1,6 @@
 """Databases as the programs of earlier schemas wrote them, kept as files: `schemas/REVISION.json`.
 
-    python -m tests.storage.schemas
+    python -m tests.storage.stored_schemas
 
 writes the file of the newest schema. Run it once when a migration is added, before anything else changes what is
 stored; never for a schema that has been released.
