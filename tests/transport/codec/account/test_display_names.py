@@ -90,6 +90,7 @@ def test_a_name_is_any_text_within_its_characters_and_bytes(text: str) -> None:
         ([name(OPERATOR, "x", " \u00a0\u200b")], "names[0].name", "INVALID_REQUEST", "no visible"),
         ([name(GOAL, "x", "VW"), name(GOAL, "x", "YZ")], "names[1]", "INVALID_REQUEST", "same thing as names[0]"),
         ([name(GOAL, "x", "VW"), name(GOAL, "x", "")], "names[1]", "INVALID_REQUEST", "same thing as names[0]"),
+        ([name(GOAL, "x", ""), name(GOAL, "x", "VW")], "names[1]", "INVALID_REQUEST", "same thing as names[0]"),
         (
             [name(GOAL, f"{n}", "VW") for n in range(4)],
             "names",
