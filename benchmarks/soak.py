@@ -13,13 +13,16 @@ from benchmarks.results import Bar, Row, percentile, table
 from benchmarks.run import save
 from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import CHAT_EVENTS, DAY_SECONDS, Workload
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 
 _SHARE_OF_PEAK = 0.7
 _STORED_PER_DAY = 200
 """Conversations of the year before the load, so that a dashboard's year is as full at its beginning as at its end."""
-_PER_DAY = 20_000
-"""Conversations; so many that half an hour of load ends before today."""
-_PEAK_CONVERSATIONS = 8_000
+_CHUNK_DAYS = CHUNK_QUARTER_HOURS // 96
+_CHUNK_SECONDS = 150
+"""The load fills the 32 days of a chunk in this time. Compaction costs more the fuller a chunk is, so each five minutes
+that are compared have whole chunks. Half an hour of load ends before today."""
+_PEAK_CONVERSATIONS, _PEAK_PER_DAY = 8_000, 20_000
 _SLICE_SECONDS = 30.0
 _WARM_UP_SLICES = 4
 _COMPARED_SLICES = 10
@@ -52,9 +55,11 @@ def soak(bench: Bench, minutes: float) -> str:
     with telwerkd() as server:
         bench.load(server, stored.take(YEAR_DAYS * _STORED_PER_DAY))
         begins = stored.next_conversation
-        feed = Feed(Workload(conversations_per_day=_PER_DAY, first=begins - YEAR_DAYS * _PER_DAY), begins)
+        feed = Feed(_after_a_year(begins, _PEAK_PER_DAY), begins)
         peak = _peak(bench, server, feed)
         pace = peak * _SHARE_OF_PEAK
+        begins = feed.next_conversation
+        feed = Feed(_after_a_year(begins, pace * _CHUNK_SECONDS / CHAT_EVENTS / _CHUNK_DAYS), begins)
         bench.say(f"soak: {minutes:g} minutes at {pace:,.0f} events/s, {_SHARE_OF_PEAK:.0%} of the peak")
         slices: list[Slice] = []
         end = time.monotonic() + minutes * 60
@@ -74,6 +79,11 @@ def soak(bench: Bench, minutes: float) -> str:
     return f"{table(lines)}\n\n{save('soak', found)}"
 
 
+def _after_a_year(first: int, per_day: float) -> Workload:
+    """So many conversations a day, of which the one of this number begins after the stored year."""
+    return Workload(conversations_per_day=per_day, first=first - int(YEAR_DAYS * per_day))
+
+
 def _peak(bench: Bench, server: Server, feed: Feed) -> float:
     """Events per second of live traffic as fast as they are taken, with all work that they make."""
     bench.say("soak: the peak")
@@ -87,7 +97,7 @@ def _peak(bench: Bench, server: Server, feed: Feed) -> float:
 
 def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
     """Ingests and queries at the same time. The queries end with the day that events come in for."""
-    today = int((feed.next_conversation - feed.workload.first) / _PER_DAY)
+    today = int((feed.next_conversation - feed.workload.first) / feed.workload.conversations_per_day)
     part = feed.take(int(pace * _SLICE_SECONDS) // CHAT_EVENTS, spread=True)
     sending = bench.sender.start(send, server.address, part, made_before=False, events_per_second=pace)
     questions = _dashboard(today) * int(_SLICE_SECONDS * _DASHBOARDS_PER_SECOND)
