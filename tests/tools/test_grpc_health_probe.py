@@ -94,7 +94,8 @@ def test_a_draining_server_is_not_healthy_while_it_still_finishes_its_calls(prob
             # On the same connection, so that the server has the call before this one.
             kpi_grpc.KpiServiceStub(channel).ListKpis(kpi.ListKpisRequest(), timeout=SECONDS)
             server.process.send_signal(signal.SIGTERM)
-            assert not_healthy(probe, endpoint) in {NOT_CONNECTED, UNHEALTHY}
+            # Its connection may be taken just before the server stops listening, and be closed while it asks.
+            assert not_healthy(probe, endpoint) in {NOT_CONNECTED, NOT_ANSWERED, UNHEALTHY}
             assert server.process.poll() is None, "it is gone: nothing was seen of its draining"
             assert not running.done()
         assert running.result().accepted_count == 1
