@@ -19,7 +19,7 @@ from typing import TypeAlias
 import msgspec
 
 from benchmarks.bare_pipe import rows_of, sqlite_commit
-from benchmarks.in_process import ACCOUNT_ID, ASKED_DAYS, FIELDS, NOW, QUESTIONS, compact_all, opened
+from benchmarks.in_process import ACCOUNT_ID, ASKED_DAYS, FIELDS, NOW, QUESTIONS, ROLLUPS_BYTES_MAX, compact_all, opened
 from benchmarks.workload import CALL_EVENTS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.batches import IngestLimits
@@ -40,7 +40,6 @@ ASKED = "asked.db"
 """A file of FOLDER: the database that questions are asked of."""
 PROCESSES = "processes.json"
 """A file of FOLDER: of each work, the ids of the processes that did it on few and on many."""
-_ROLLUPS_BYTES_MAX = 64 * 2**20
 
 _Transactions: TypeAlias = list[list[bytes]]
 
@@ -90,7 +89,7 @@ def _pipe(transactions: _Transactions, database: Path) -> None:
 
 def _ask(requests: list[bytes], asked: Path, _: Path) -> None:
     async def answered() -> None:
-        rollups = RollupCache(_ROLLUPS_BYTES_MAX)
+        rollups = RollupCache(ROLLUPS_BYTES_MAX)
         async with opened(asked) as store:
             for serialised in requests:
                 request = kpi.QueryTimeSeriesRequest.FromString(serialised)

@@ -25,6 +25,8 @@ ACCOUNT_ID = AccountId(ACCOUNT)
 FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
 NOW = Micros(START_SECONDS * SECOND + 10**15)
 """After all events."""
+ROLLUPS_BYTES_MAX = 64 * 2**20
+"""The default of `rollup_cache_bytes_max`."""
 ASKED_DAYS = 730
 """The days over which the events are spread that questions ask about, so that every year asked about is full."""
 QUESTIONS: dict[str, Callable[[int], bytes]] = {

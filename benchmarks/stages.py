@@ -15,7 +15,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from benchmarks.bare_pipe import rows_of, sqlite_commit
-from benchmarks.in_process import ACCOUNT_ID, ASKED_DAYS, FIELDS, NOW, QUESTIONS, Do, compact_all, opened
+from benchmarks.in_process import (
+    ACCOUNT_ID,
+    ASKED_DAYS,
+    FIELDS,
+    NOW,
+    QUESTIONS,
+    ROLLUPS_BYTES_MAX,
+    Do,
+    compact_all,
+    opened,
+)
 from benchmarks.machine import described
 from benchmarks.results import figure
 from benchmarks.run import save
@@ -39,7 +49,6 @@ _CONVERSATIONS = 8_000
 _CALLS_AT_ONCE = 4
 """Calls in one transaction: as many as callers in R1."""
 _QUESTIONS = 100
-_ROLLUPS_BYTES_MAX = 64 * 2**20
 _REST = "the rest of the transaction"
 
 
@@ -169,7 +178,7 @@ def _pipe(database: Path, calls: Sequence[bytes]) -> _Stages:
 
 async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str, float]:
     """µs of a question, by stage; each is of another day, after one that fills the caches."""
-    rollups = RollupCache(_ROLLUPS_BYTES_MAX)
+    rollups = RollupCache(ROLLUPS_BYTES_MAX)
     stages = _Stages()
     for day in range(_QUESTIONS + 1):
         if day == 1:
