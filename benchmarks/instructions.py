@@ -1,6 +1,6 @@
 """Instructions of one event and of one question: figures by which two machines, and two versions, can be compared.
 
-Valgrind counts what a process executes in user space, whatever else the machine does: twice the same to a hundredth.
+Valgrind counts what a process executes in user space, whatever else the machine does.
 """
 
 import os
