@@ -59,6 +59,18 @@ def test_merging_is_adding(change: tuple[dict[int, int], dict[int, int]]) -> Non
 
 
 @law
+@given(st.lists(changes(), min_size=1, max_size=5))
+def test_chunks_merged_together_are_merged_each_for_itself(
+    many: list[tuple[dict[int, int], dict[int, int]]],
+) -> None:
+    keys = [SOME_CHUNK._replace(chunk=place) for place in range(len(many))]
+    changed = {key: delta for key, (_, delta) in zip(keys, many, strict=True) if delta}
+    stored = [packed(content) for key, (content, _) in zip(keys, many, strict=True) if key in changed]
+    together = merged(stored, changes_of(changed))
+    assert together == [merge(cells, delta) for cells, delta in zip(stored, changed.values(), strict=True)]
+
+
+@law
 @given(changes())
 def test_equal_contents_are_equal_bytes(change: tuple[dict[int, int], dict[int, int]]) -> None:
     """A chunk's bytes follow from what it holds: ascending slots, full pairs before the rest, nothing when empty."""

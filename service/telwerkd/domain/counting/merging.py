@@ -102,10 +102,28 @@ def _merged_short(
     pairs = pairs.copy()
     pairs[position[there], 1] = counts[there]
     new = ~there & (counts > 0)
-    pairs = np.insert(pairs, position[new], np.stack((changed[new] % cells.SLOTS, counts[new]), axis=1), axis=0)
-    at = np.insert(at, position[new], changed[new])
+    if new.any():
+        at, pairs = _inserted(at, pairs, position[new], changed[new], counts[new])
     filled = pairs[:, 1] > 0
     return (at, pairs) if filled.all() else (at[filled], pairs[filled])
+
+
+def _inserted(
+    at: IntArray, pairs: Pairs, position: IntArray, new: IntArray, counts: IntArray
+) -> tuple[IntArray, Pairs]:
+    """Inserts cells, each before the one at its position.
+
+    As `np.insert` does, in a tenth of the time: both arrays at once, and a pair as one number.
+    """
+    places = position + np.arange(len(new))
+    is_kept = np.ones(len(at) + len(new), bool)
+    is_kept[places] = False
+    all_at = np.empty(len(is_kept), at.dtype)
+    all_at[places], all_at[is_kept] = new, at
+    all_pairs = np.empty((len(is_kept), 2), pairs.dtype)
+    all_pairs[places] = np.stack((new % cells.SLOTS, counts), axis=1)
+    all_pairs.view("<u4")[is_kept] = pairs.view("<u4")
+    return all_at, all_pairs
 
 
 def _merged_any(
