@@ -63,6 +63,7 @@ INTERCEPTORS = ("transport/grpc/", "transport/calls.py")
 HELPERS = {
     "application/sharing/account_turns.py": "counts what is in work of an account",
     "application/batches.py": "events and verdicts as values",
+    "application/commands/account_cache.py": "what a transaction caches, as a value",
     "application/commands/hot_conversations.py": "conversations as values",
     "application/clock.py": "what the present is",
     "application/ingest/pending.py": "a batch as a value, until it is answered",

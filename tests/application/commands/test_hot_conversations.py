@@ -28,10 +28,10 @@ LIMIT = Micros(60 * SECOND)
 HELLO = Message(Sender.CONTACT)
 
 
-def event(number: int, kind: Kind = HELLO, at: int | None = None) -> Submitted:
+def event(number: int, kind: Kind = HELLO, at: int | None = None, conversation: str = CONVERSATION) -> Submitted:
     """An event whose id is its number, so many seconds after the start."""
     instant = Micros(START + (number if at is None else at) * SECOND)
-    return Submitted(CONVERSATION, Event(EventId(f"e{number}"), instant, 0, WidgetId("web"), kind))
+    return Submitted(ConversationId(conversation), Event(EventId(f"e{number}"), instant, 0, WidgetId("web"), kind))
 
 
 async def put(store: Store, *events: Submitted) -> list[Any]:
@@ -80,6 +80,19 @@ async def test_an_event_that_follows_reads_neither_its_conversation_nor_the_log(
     await check(store)
 
 
+async def test_an_event_after_timers_were_settled_reads_neither_conversation_nor_log(store: SqliteStore) -> None:
+    """Whether its own timer was settled or another's: in live traffic one falls due all the time."""
+    await put(store, event(0), event(1, WentLive(LIMIT, LIMIT)), event(2))
+    await put(store, event(2, conversation="other"))
+    await _settled(store)
+    statements = Statements(store)
+    assert await put(store, event(80), event(81, conversation="other")) == [Verdict.ACCEPTED] * 2
+    assert await put(store, event(2)) == [Verdict.DUPLICATE]
+    texts = [text for text in statements.texts if "JOIN conversations" in text or "JOIN events" in text]
+    assert len(texts) == 1
+    await check(store)
+
+
 async def test_an_event_that_is_sent_again_is_a_duplicate_still(store: SqliteStore) -> None:
     """Or refused, if it says something else; of a long conversation too, whose ids are not remembered."""
     for number in range(1, 100):
@@ -121,6 +134,16 @@ async def test_what_was_changed_meanwhile_is_read_again(
     assert await put(one, event(80)) == [Verdict.ACCEPTED]
     assert await put(two, event(81)) == [Verdict.ACCEPTED]
     assert await put(one, event(82)) == [Verdict.ACCEPTED]
+    await check(one)
+
+
+async def test_settling_passes_on_no_cache_that_another_server_has_made_stale(pair: tuple[Store, Store]) -> None:
+    """What is cached from before another server's events is as stale after timers were settled."""
+    one, two = pair
+    await put(one, event(0), event(1, WentLive(LIMIT, LIMIT)), event(2), event(9, Rated(4)))
+    assert await put(two, event(5, Rated(3))) == [Verdict.ACCEPTED]
+    await _settled(one)
+    assert await put(one, event(5, Rated(3)), event(80, Rated(2))) == [Verdict.DUPLICATE, Verdict.ACCEPTED]
     await check(one)
 
 

@@ -1,16 +1,18 @@
 """The verdict on each event of an account: duplicate, refused, or accepted and resolved by the present settings."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, resolved_weight
+from telwerkd.application.commands.account_cache import AccountCache
 from telwerkd.application.commands.hot_conversations import HotConversation, HotConversations
 from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import (
     AccountView,
+    CachePort,
     Conversation,
     ConversationsPort,
-    IngestPort,
+    EventKey,
     LogView,
     NamesView,
     WidgetsView,
@@ -18,38 +20,13 @@ from telwerkd.application.ports import (
 from telwerkd.domain.conversation.events import Event, Kind
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.errors import Reason, RequestPart
-from telwerkd.domain.ids import SECOND, ConversationId, EventId, WidgetId
+from telwerkd.domain.ids import SECOND, ConversationId, WidgetId
 
 _NEVER = -1
 
 
-class AdmissionTransaction(AccountView, WidgetsView, NamesView, LogView, ConversationsPort, IngestPort, Protocol):
+class AdmissionTransaction(AccountView, WidgetsView, NamesView, LogView, ConversationsPort, CachePort, Protocol):
     """The reads on which verdicts depend."""
-
-
-class _Remembered(NamedTuple):
-    """What one transaction of an account caches for the next.
-
-    Settings and conversations are valid while no other server has written: while `version` is the account's. Names stay
-    valid longer, as others only add to them: a name that is not among them makes all be read again, if the account has
-    changed since `names_version`. If some were freed, which `names_freed` counts, no cached name is used.
-    """
-
-    names_version: int
-    names: dict[int, set[str]]
-    names_freed: int
-    version: int
-    widgets: Widgets
-    hot: HotConversations
-
-
-class _Log(NamedTuple):
-    """The events of a conversation that concern a batch."""
-
-    present: dict[EventId, Event]
-    """The stored and accepted events that have the ids of submitted ones."""
-    accepted: list[Event]
-    """`_Counting.advance` removes those that it refuses from this list, and sorts it."""
 
 
 class Admission:
@@ -62,10 +39,9 @@ class Admission:
         limits: IngestLimits,
     ) -> None:
         ids = {s.conversation for batch in batches for s in batch}
-        self._logs = {conversation: _Log({}, []) for conversation in ids}
         account = tx.account()
         self._horizon = account.horizon
-        known: _Remembered | None = tx.recall()
+        known: AccountCache | None = tx.recall()
         if known is not None and known.version == account.version:
             self._widgets, self._kept = known.widgets, known.hot
         else:
@@ -78,8 +54,9 @@ class Admission:
             self.stored |= tx.conversations(ids - self._hot.keys())
         new = ids - self.stored.keys()
         self._erased = tx.erased(new) if new else set()
-        if self.stored:
-            self._find_present(batches)
+        self._present: dict[EventKey, Event] = self._found_present(batches) if self.stored else {}
+        """The stored and accepted events that have the ids of submitted ones."""
+        self._accepted: dict[ConversationId, list[Event]] = {}
         self._known, self._known_at = {}, _NEVER
         if known is not None and known.names_freed == account.names_freed:
             self._known, self._known_at = known.names, known.names_version
@@ -97,8 +74,8 @@ class Admission:
         # Widgets and contents all of whose names are known: most events bring nothing else.
         self._familiar: set[WidgetId | Kind] = set()
 
-    def _find_present(self, batches: Sequence[Sequence[Submitted]]) -> None:
-        """Looks up which of the events are in the log; a conversation that is not stored has none there."""
+    def _found_present(self, batches: Sequence[Sequence[Submitted]]) -> dict[EventKey, Event]:
+        """Returns those of the events that are in the log; a conversation that is not stored has none there."""
         hot, stored = self._hot, self.stored
         keys = {
             (s.conversation, s.event.event_id)
@@ -106,24 +83,22 @@ class Admission:
             for s in batch
             if s.conversation in stored and not (s.conversation in hot and hot[s.conversation].has_no(s.event.event_id))
         }
-        if keys:
-            for (conversation, event_id), event in self._tx.stored(keys).items():
-                self._logs[conversation].present[event_id] = event
+        return self._tx.stored(keys) if keys else {}
 
     def judge(self, batch: Sequence[Submitted]) -> list[Postponable]:
         """Returns the verdicts on a batch. Accepted events are resolved by the present settings."""
         return [self._judge(submitted.conversation, submitted.event, submitted.url) for submitted in batch]
 
     def _judge(self, conversation: ConversationId, event: Event, url: str | None) -> Postponable:
-        log = self._logs[conversation]
-        present = log.present.get(event.event_id)  # its id is of its conversation (R-DUP-2)
+        key = conversation, event.event_id  # its id is of its conversation (R-DUP-2)
+        present = self._present.get(key)
         if present is not None:
             return _sent_again(conversation, present, event)
         if conversation in self._erased or event.occur_time < self._horizon:
             return self._gone(conversation, event)
         if self._work > self._limits.transaction_events_max:
             return None
-        if conversation in self._nearly_full and (full := self._full(conversation, log)):
+        if conversation in self._nearly_full and (full := self._full(conversation)):
             return full
         event = self._widgets.resolve(event, url)
         familiar = self._familiar
@@ -134,25 +109,31 @@ class Admission:
             familiar.update((event.widget_id, event.kind))
         if url is not None:
             self._work += resolved_weight(event.kind)
-        log.present[event.event_id] = event
-        log.accepted.append(event)
+        self._present[key] = event
+        if conversation in self._accepted:
+            self._accepted[conversation].append(event)
+        else:
+            self._accepted[conversation] = [event]
         return Verdict.ACCEPTED
 
     def accepted(self) -> dict[ConversationId, list[Event]]:
-        """Returns the accepted events by conversation, in the order of submission."""
-        return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
+        """Returns the accepted events by conversation, in the order of submission.
 
-    def known(self, changed: Mapping[ConversationId, Conversation]) -> _Remembered:
+        `_Counting.advance` removes those that it refuses from the lists, and sorts them.
+        """
+        return self._accepted
+
+    def known(self, changed: Mapping[ConversationId, Conversation]) -> AccountCache:
         """Returns the cache for the next transaction: names with the new ones, settings, and changed conversations."""
         version = self._tx.account().version
         added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
         hot = {
-            conversation: self._before(conversation, row).followed_by(row, self._logs[conversation].accepted)
+            conversation: self._before(conversation, row).followed_by(row, self._accepted[conversation])
             for conversation, row in changed.items()
         }
         # What others have added since is still not in it, if nothing made us look.
         names_at = version if self._known_at == self._version else self._known_at
-        return _Remembered(
+        return AccountCache(
             names_at, {**self._known, **added}, self._names_freed, version, self._widgets, self._kept.with_(hot)
         )
 
@@ -160,18 +141,19 @@ class Admission:
         hot = self._hot.get(conversation)
         return hot or HotConversation(row, None if conversation in self.stored else ())
 
-    def _full(self, conversation: ConversationId, log: _Log) -> Rejected | None:
+    def _full(self, conversation: ConversationId) -> Rejected | None:
         """Returns the refusal of an event that would exceed `conversation_events_max`; None if it does not."""
         count = self.stored[conversation].events if conversation in self.stored else 0
         if count is None:
             count = self._tx.event_count(conversation)
         most = self._limits.conversation_events_max
-        if count + len(log.accepted) < most:
+        count += len(self._accepted.get(conversation, ()))
+        if count < most:
             return None
         return Rejected(
             Reason.CONVERSATION_FULL,
             RequestPart.CONVERSATION,
-            f"conversation {conversation!r} has {count + len(log.accepted)} events already, and at most {most} "
+            f"conversation {conversation!r} has {count} events already, and at most {most} "
             "(conversation_events_max) are kept in one: begin another conversation",
         )
 

@@ -21,7 +21,7 @@ _EVENT_IDS_MAX: Final = 64
 """A conversation with more events is looked up in the log for whether an event is there already."""
 
 WEIGHT: Final = 20
-"""Weight of a conversation in the cache, where a name weighs 1 (`IngestPort.remember`): a name takes some 100 bytes
+"""Weight of a conversation in the cache, where a name weighs 1 (`CachePort.remember`): a name takes some 100 bytes
 (`telwerkd.storage.sql.memory`), a conversation of 13 events 1,600."""
 
 
@@ -29,6 +29,7 @@ class HotConversation(NamedTuple):
     """A conversation as stored."""
 
     row: Conversation
+    """As the last event left it: a timer in it may have been settled since, which changes nothing that is counted."""
     event_ids: tuple[EventId, ...] | None
     """The ids of all events in its log; None if unknown."""
 

@@ -14,8 +14,7 @@ from typing import NamedTuple, Protocol
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
 from telwerkd.application.commands.admission import Admission, AdmissionTransaction
-from telwerkd.application.commands.hot_conversations import WEIGHT
-from telwerkd.application.ports import Command, Conversation, FoldingTransaction, NameWrites
+from telwerkd.application.ports import Command, Conversation, FoldingTransaction, IngestPort, NameWrites
 from telwerkd.domain.catalogue.specs import SPECS
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
@@ -41,7 +40,7 @@ _EFFECTS_AT_ONCE = 1_000
 """Effects that are summed up before it does so."""
 
 
-class IngestTransaction(AdmissionTransaction, FoldingTransaction, NameWrites, Protocol):
+class IngestTransaction(AdmissionTransaction, FoldingTransaction, IngestPort, NameWrites, Protocol):
     """The reads and writes of judging, storing and counting events."""
 
 
@@ -95,7 +94,7 @@ def _ingest(command: IngestBatch, tx: IngestTransaction) -> list[list[Postponabl
         else:
             admission.new_names.clear()
     known = admission.known(changed)
-    tx.remember(known, sum(map(len, known.names.values())) + len(known.hot) * WEIGHT)
+    tx.remember(known, known.weight)
     return outcomes
 
 
@@ -145,10 +144,11 @@ class _Counting:
     ) -> Conversation | None:
         """Returns the conversation with `events` added; None if it does not change. Removes refused events of them."""
         self._pause(len(events))
-        times = [event.occur_time for event in events]
-        # Each later than the one before, as most batches are, they are in order.
-        if any(map(ge, times, times[1:])):
-            events.sort(key=_ORDER)
+        if len(events) > 1:
+            times = [event.occur_time for event in events]
+            # Each later than the one before, as most batches are, they are in order.
+            if any(map(ge, times, times[1:])):
+                events.sort(key=_ORDER)
         if before is None:
             before = Conversation.begun(self._new, events[0].occur_time, events[-1].occur_time, 0)
         if before.state.timer is not None:

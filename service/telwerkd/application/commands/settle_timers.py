@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from telwerkd.application.ports import AccountWrites, Command, Conversation, ConversationsPort, Pausing, TimersPort
+from telwerkd.application.commands.account_cache import CachingWrites, bump_version_keeping_cache
+from telwerkd.application.ports import Command, Conversation, ConversationsPort, Pausing, TimersPort
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import ConversationId, Micros
@@ -19,7 +20,7 @@ TIES_MAX = 2_000
 """Limits due at one instant that are still settled in one transaction, rows and all."""
 
 
-class SettlingTransaction(AccountWrites, ConversationsPort, TimersPort, Pausing, Protocol):
+class SettlingTransaction(CachingWrites, ConversationsPort, TimersPort, Pausing, Protocol):
     """The reads and writes of settling response timers."""
 
 
@@ -43,8 +44,8 @@ def _settle(command: SettleTimers, tx: SettlingTransaction) -> int:
     counted = dict(islice(tx.every_due(high_water), conversations_max))
     if counted:
         tx.put_conversations({conversation: row.settled(high_water)[0] for conversation, row in counted.items()})
-        # No count has changed, but what is cached of these conversations is out of date.
-        tx.bump_version()
+        # No count has changed, but the rows have.
+        bump_version_keeping_cache(tx)
         return conversations_max
     until, count = tx.due_count(now, conversations_max)
     if count > max(command.ties_max, conversations_max):
@@ -59,7 +60,7 @@ def _settle(command: SettleTimers, tx: SettlingTransaction) -> int:
     if changed:
         tx.put_conversations(changed)
         tx.raise_high_water(until)
-        tx.bump_version()
+        bump_version_keeping_cache(tx)
         tx.add_deltas(deltas)
     return len(changed)
 
@@ -76,5 +77,5 @@ def _count_ties(until: Micros, tx: SettlingTransaction) -> None:
         if not number % SETTLED_MAX:
             tx.pause()
     tx.raise_high_water(until)
-    tx.bump_version()
+    bump_version_keeping_cache(tx)
     tx.add_deltas(deltas)

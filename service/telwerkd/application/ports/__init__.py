@@ -12,6 +12,7 @@ them beside itself. `transaction` has what several users share, and all of them 
 from telwerkd.application.ports.account import AccountView, AccountWrites
 from telwerkd.application.ports.audit import AuditView, RepairPort
 from telwerkd.application.ports.base_facts import BaseFactsView, BaseFactWrites
+from telwerkd.application.ports.cache import CachePort
 from telwerkd.application.ports.conversations import ConversationsPort
 from telwerkd.application.ports.counters import CountersView, CounterWrites
 from telwerkd.application.ports.display_names import DisplayNamesView, DisplayNameWrites
@@ -70,6 +71,7 @@ __all__ = [
     "AuditView",
     "BaseFactWrites",
     "BaseFactsView",
+    "CachePort",
     "ChunkSelector",
     "Command",
     "Conversation",

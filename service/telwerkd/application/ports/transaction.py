@@ -5,6 +5,7 @@ from typing import Protocol
 from telwerkd.application.ports.account import AccountView, AccountWrites
 from telwerkd.application.ports.audit import AuditView, RepairPort
 from telwerkd.application.ports.base_facts import BaseFactsView, BaseFactWrites
+from telwerkd.application.ports.cache import CachePort
 from telwerkd.application.ports.conversations import ConversationsPort
 from telwerkd.application.ports.counters import CountersView, CounterWrites
 from telwerkd.application.ports.display_names import DisplayNamesView, DisplayNameWrites
@@ -63,6 +64,7 @@ class Transaction(
     NameWrites,
     DisplayNameWrites,
     ConversationsPort,
+    CachePort,
     IngestPort,
     TimersPort,
     CounterWrites,

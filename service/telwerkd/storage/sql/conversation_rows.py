@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ _CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "s
 _PAUSE_ROWS = 500
 """Rows that are read before other tasks of the event loop may run."""
 
+_KEY = itemgetter(0)
 _EVENT_ID = attrgetter("event_id")
 
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body", "accepted")
@@ -190,7 +191,7 @@ class ConversationRows(AccountPart):
                 row.events,
                 row.state.rules,
             )
-            for conversation, row in sorted(rows.items())
+            for conversation, row in sorted(rows.items(), key=_KEY)
         ]
         self._bulk.insert(conversations, _CONVERSATION_COLUMNS, values, replacing=_CONVERSATION_COLUMNS[1:])
 
@@ -246,7 +247,7 @@ class ConversationRows(AccountPart):
         rows = [
             (conversation, event.event_id, event.occur_time, records.event_body(event), accepted)
             for conversation in sorted(new)
-            for event in sorted(new[conversation], key=_EVENT_ID)
+            for event in _by_id(new[conversation])
         ]
         self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
@@ -261,8 +262,7 @@ class ConversationRows(AccountPart):
     def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
         """Overwrites the stored bodies of events that are in the log, after their settings changed."""
         rows = [
-            (conversation, event.event_id, event.occur_time, records.event_body(event))
-            for event in sorted(changed, key=_EVENT_ID)
+            (conversation, event.event_id, event.occur_time, records.event_body(event)) for event in _by_id(changed)
         ]
         self._bulk.insert(events, _EVENT_COLUMNS[:-1], rows, replacing=("body",))
 
@@ -270,6 +270,11 @@ class ConversationRows(AccountPart):
         """Removes events from the log."""
         keys = [(conversation, event_id) for event_id in sorted(events_)]
         self._bulk.delete(events, _EVENT_COLUMNS[:2], keys)
+
+
+def _by_id(some: Sequence[Event]) -> Sequence[Event]:
+    # In live traffic there is one in most conversations.
+    return some if len(some) == 1 else sorted(some, key=_EVENT_ID)
 
 
 def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
