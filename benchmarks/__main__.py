@@ -1,5 +1,6 @@
 """The command of the benchmarks: arguments only."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -41,10 +42,14 @@ def run(
 def grow(
     *,
     full: Annotated[bool, typer.Option("--full", help="Measure up to 5 million events and 1,000 operators.")] = False,
+    events: Annotated[
+        int | None, typer.Option(help="Store so many events for what changes with them, such as 50000000.", min=10_000)
+    ] = None,
 ) -> None:
     """Measure how speed, memory and disk change with events, operators and the length of conversations."""
+    extent = growth.FULL if full else growth.SMALL
     with bench(FULL, ()) as running:
-        print(growth.grow(running, growth.FULL if full else growth.SMALL))
+        print(growth.grow(running, extent if events is None else replace(extent, events=events)))
 
 
 @app.command("soak")

@@ -32,14 +32,17 @@ class Extent:
     """How far the curves go."""
 
     events: int
+    """Stored in order of their conversations' ids."""
+    random_id_events: int
+    """Stored under ids that have no order."""
     operators: tuple[int, ...]
     operator_events: int
     lengths: tuple[int, ...]
     length_events: int
 
 
-FULL = Extent(5_000_000, (10, 30, 100, 300, 1_000), 200_000, (10, 100, 1_000, 5_000), 50_000)
-SMALL = Extent(500_000, (10, 100, 1_000), 50_000, (10, 100, 1_000, 5_000), 20_000)
+FULL = Extent(5_000_000, 5_000_000, (10, 30, 100, 300, 1_000), 200_000, (10, 100, 1_000, 5_000), 50_000)
+SMALL = Extent(500_000, 500_000, (10, 100, 1_000), 50_000, (10, 100, 1_000, 5_000), 20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
     }
     xs: list[float] = []
     with telwerkd() as server:
-        for stored, rate in _filled(bench, server, extent, random_ids=False):
+        for stored, rate in _filled(bench, server, extent.events):
             xs.append(stored)
             measured["rate"].append(rate)
             for name, milliseconds in _questions(bench, server, len(xs)):
@@ -130,18 +133,18 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
 def _random_ids(bench: Bench, extent: Extent) -> Iterator[Curve]:
     """The same with conversation ids that have no order, so that every one goes to another place of the file."""
     with telwerkd() as server:
-        xs, rates = zip(*_filled(bench, server, extent, random_ids=True), strict=True)
+        xs, rates = zip(*_filled(bench, server, extent.random_id_events, random_ids=True), strict=True)
     yield Curve("ingest", "ingest, conversation ids without order", "events/s", "stored events", xs, rates)
 
 
-def _filled(bench: Bench, server: Server, extent: Extent, *, random_ids: bool) -> Iterator[tuple[float, float]]:
+def _filled(bench: Bench, server: Server, events: int, *, random_ids: bool = False) -> Iterator[tuple[float, float]]:
     """Stores more and more; gives the events stored, and how many a second.
 
     Each portion lies in the same two years, so that a question's range never holds less time, only fewer events.
     """
     done = 0
     for share in np.geomspace(_SHORTEST_PART, 1, _STEPS):
-        conversations = int(extent.events / CHAT_EVENTS * share) - done
+        conversations = int(events / CHAT_EVENTS * share) - done
         workload = Workload(conversations_per_day=conversations / DAYS, random_ids=random_ids, first=done)
         part = Part(workload, done, conversations, LANES)
         sent = bench.sender.run(send, server.address, part, made_before=False)
