@@ -21,6 +21,7 @@ from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micr
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.application.commands.test_ingest_batch import Statements
+from tests.commands import Do
 
 ACCOUNT, CONVERSATION = AccountId("acme"), ConversationId("c")
 START = 1_767_225_600 * SECOND
@@ -135,6 +136,15 @@ async def test_what_was_changed_meanwhile_is_read_again(
     assert await put(two, event(81)) == [Verdict.ACCEPTED]
     assert await put(one, event(82)) == [Verdict.ACCEPTED]
     await check(one)
+
+
+async def test_what_is_cached_stays_valid_while_timers_are_settled(pair: tuple[Store, Store]) -> None:
+    """On either database."""
+    one, _ = pair
+    await put(one, event(0), event(1, WentLive(LIMIT, LIMIT)), event(2))
+    await _settled(one)
+    [(cached, stored)] = await one.write([(ACCOUNT, Do(lambda tx: (tx.recall().version, tx.account().version)))])
+    assert cached == stored
 
 
 async def test_settling_passes_on_no_cache_that_another_server_has_made_stale(pair: tuple[Store, Store]) -> None:

@@ -14,7 +14,7 @@ class CachingWrites(AccountWrites, CachePort, Protocol):
 class AccountCache(NamedTuple):
     """Settings, conversations and names of an account.
 
-    Settings and conversations are valid while no other server has written: while `version` is the account's. Names stay
+    Settings and conversations are valid while nothing else was written: while `version` is the account's. Names stay
     valid longer, as others only add to them: a name that is not among them makes all be read again, if the account has
     changed since `names_version`. If some were freed, which `names_freed` counts, no cached name is used.
     """

@@ -49,7 +49,7 @@ class Admission:
         self._tx = tx
         self._hot = self._kept.of(ids)
         self.stored = {conversation: hot.row for conversation, hot in self._hot.items()}
-        """The conversations that are stored."""
+        """Those that are stored. A timer in one that is due by the account's high-water mark is counted already."""
         if len(self._hot) < len(ids):
             self.stored |= tx.conversations(ids - self._hot.keys())
         new = ids - self.stored.keys()

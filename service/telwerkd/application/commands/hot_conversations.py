@@ -26,10 +26,9 @@ WEIGHT: Final = 20
 
 
 class HotConversation(NamedTuple):
-    """A conversation as stored."""
+    """A conversation as stored, but for a timer that was settled since: then it is `settled` by the account's mark."""
 
     row: Conversation
-    """As the last event left it: a timer in it may have been settled since, which changes nothing that is counted."""
     event_ids: tuple[EventId, ...] | None
     """The ids of all events in its log; None if unknown."""
 

@@ -23,8 +23,8 @@ class Account(NamedTuple):
     version: int
     """Grows by one with every transaction that changes what an answer may show (counters, rules, settings of widgets,
     time zone, display names), or a conversation's row or log: while it is the same, cached answers and
-    `HotConversations` are valid. It stays when the bound on names or the horizon changes, names are freed, or deltas
-    are compacted: these are read anew in every transaction."""
+    `HotConversations` are valid. (Settling timers passes the latter on to its next value.) It stays when the bound on
+    names or the horizon changes, names are freed, or deltas are compacted: these are read anew in every transaction."""
     high_water: Micros
     """Limits due at or before this instant are settled, later ones are not. Never runs backwards (R-CLOCK-1)."""
     time_zone: str | None

@@ -16,7 +16,8 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -64,6 +65,15 @@ _PAUSE_SECONDS = 0.02
 """Before the second attempt; twice as long before each further one, and by chance up to half of it."""
 
 _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:account, 0))")
+
+
+class _Ran(NamedTuple, Generic[T]):
+    """What commands of an account have done, before it is committed."""
+
+    results: list[T]
+    remembered: tuple[Any, int]
+    """What is to be cached, and its weight."""
+    refolded: list[int]
 
 
 class PostgresStore(AcrossAccounts):
@@ -120,27 +130,13 @@ class PostgresStore(AcrossAccounts):
         if any(other != account for other, _ in commands):
             raise ValueError("a transaction is of one account")
 
-        def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int], list[int]]:
-            first, recalled = locked_account(connection, account), self._memory.of(account)
-            remembered: tuple[Any, int] = (None, 0)
-            results, refolded = [], list[int]()
-            for index, (_, command) in enumerate(commands):
-                row = None if index else first
-                with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
-                    tx.check_rules()
-                    results.append(command.run(tx))
-                remembered = tx.remembered if tx.remembered[0] is not None else remembered
-                refolded += tx.refolded
-            return results, remembered, refolded
+        of_account = [command for _, command in commands]
 
         async def written() -> list[T]:
             begun = monotonic()
-            results, remembered, refolded = await self._answered(
-                self._writers, self._computing([command for _, command in commands], run)
-            )
-            self._memory.keep(account, *remembered)
-            self.figures.note(commands[0][1], Written(results, monotonic() - begun, refolded))
-            return results
+            run = partial(self._run_all, account=account, commands=of_account)
+            ran = await self._answered(self._writers, self._computing(of_account, run))
+            return self._committed(account, of_account[0], ran, begun)
 
         return await self._shielded(written())
 
@@ -151,21 +147,37 @@ class PostgresStore(AcrossAccounts):
         relies on the lock of the account's row alone.
         """
 
-        def run(connection: sa.Connection) -> T | None:
+        def run(connection: sa.Connection) -> _Ran[T] | None:
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
-            with AccountTransaction(connection, account, locked_account(connection, account)) as tx:
-                tx.check_rules()
-                return command.run(tx)
+            return self._run_all(connection, account, [command])
 
         async def written() -> T | None:
             begun = monotonic()
-            result = await self._answered(self._writers, self._computing([command], run))
-            if result is not None:
-                self.figures.note(command, Written([result], monotonic() - begun, ()))
-            return result
+            ran = await self._answered(self._writers, self._computing([command], run))
+            return None if ran is None else self._committed(account, command, ran, begun)[0]
 
         return await self._shielded(written())
+
+    def _run_all(self, connection: sa.Connection, account: AccountId, commands: Sequence[Command[T]]) -> "_Ran[T]":
+        """Runs commands of an account, each with what the one before it has cached."""
+        first, recalled = locked_account(connection, account), self._memory.of(account)
+        ran = _Ran[T]([], (None, 0), [])
+        for index, command in enumerate(commands):
+            row = None if index else first
+            with AccountTransaction(connection, account, row, ran.remembered[0] or recalled) as tx:
+                tx.check_rules()
+                ran.results.append(command.run(tx))
+            ran.refolded.extend(tx.refolded)
+            if tx.remembered[0] is not None:
+                ran = ran._replace(remembered=tx.remembered)
+        return ran
+
+    def _committed(self, account: AccountId, first: Command[T], ran: "_Ran[T]", begun: float) -> list[T]:
+        """Notes what a committed transaction has done, under the name of its first command, and returns its results."""
+        self._memory.keep(account, *ran.remembered)
+        self.figures.note(first, Written(ran.results, monotonic() - begun, ran.refolded))
+        return ran.results
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Returns the account's version and its earliest open limit."""
