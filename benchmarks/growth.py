@@ -38,11 +38,12 @@ class Extent:
     operators: tuple[int, ...]
     operator_events: int
     lengths: tuple[int, ...]
+    """Of conversations; below `conversation_events_max`, or the late event would be refused."""
     length_events: int
 
 
-FULL = Extent(5_000_000, 5_000_000, (10, 30, 100, 300, 1_000), 200_000, (10, 100, 1_000, 5_000), 50_000)
-SMALL = Extent(500_000, 500_000, (10, 100, 1_000), 50_000, (10, 100, 1_000, 5_000), 20_000)
+FULL = Extent(5_000_000, 5_000_000, (10, 30, 100, 300, 1_000), 200_000, (10, 100, 1_000, 4_000), 50_000)
+SMALL = Extent(500_000, 500_000, (10, 100, 1_000), 50_000, (10, 100, 1_000, 4_000), 20_000)
 
 
 @dataclass(frozen=True, slots=True)
