@@ -157,7 +157,7 @@ bench: $(VENV)/benchable ## measure speed against floors and peers, with the bar
 bench-quick: $(VENV)/benchable ## measure the same with fewer events, in a few minutes
 	$(BENCH) run --quick
 
-bench-growth: $(VENV)/benchable ## measure curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
+bench-growth: $(VENV)/benchable ## measure curves up to 5 million events, 1,000 operators, 4,000 events in a conversation
 	$(BENCH) growth --full
 
 bench-stages: $(VENV)/benchable ## measure where the time of one event and of one query goes

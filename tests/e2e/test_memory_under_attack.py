@@ -9,7 +9,7 @@ import psutil
 from grpc_health.v1 import health_pb2
 from h2.exceptions import ProtocolError
 
-from support.http2 import raw
+from support.http2 import RawClient, raw
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from tests.conftest import ALL_TIME, CALL_SECONDS, connected, serving
 from tests.effort import rounds
@@ -119,3 +119,41 @@ async def test_memory_stays_within_its_bound_under_all_attacks_at_once(tmp_path)
         async with connected(address) as client:
             assert await client.total("b", "feedback_count") == 0, "it answers as before"
     assert peak < MEMORY + MARGIN, f"PEAK {peak / 2**20:.0f} MB"
+
+
+UNREAD = 192 * 2**20
+ANSWER_SECONDS = 8
+
+
+def long_answer(number: int) -> bytes:
+    """A request for some megabytes, each for others."""
+    request = kpi.QueryTimeSeriesRequest(
+        account_id="a", kpi_ids=["feedback_count", "goals_reached"], granularity=kpi.GRANULARITY_QUARTER_HOUR
+    )
+    request.compare_to.previous_period = True
+    request.range.instants.start_time.FromSeconds(1_735_689_600 + 900 * number)
+    request.range.instants.end_time.FromSeconds(1_767_225_600 + 900 * number)
+    return request.SerializeToString()
+
+
+async def long_answers(client: RawClient, end: float) -> None:
+    """Calls as often as the server lets it."""
+    number = 0
+    while time.monotonic() < end:
+        with suppress(ProtocolError):
+            client.call("/telwerk.v1.KpiService/QueryTimeSeries", long_answer(number))
+        number += 1
+        await asyncio.sleep(0.02)
+
+
+async def test_answers_that_nobody_reads_take_no_more_than_the_bound(tmp_path):
+    """gRPC keeps a copy of each beside the answer: both are in memory until it is read."""
+    config = tmp_path / "telwerk.toml"
+    caches = "answer_cache_bytes_max = 0\nrollup_cache_bytes_max = 0\n"
+    config.write_text(f"memory_bytes_max = {UNREAD}\nreply_stall_seconds = 60\n{caches}", encoding="utf-8")
+    with serving(tmp_path / "telwerk.db", "--config", str(config)) as running:
+        process, end = psutil.Process(running.process.pid), time.monotonic() + ANSWER_SECONDS
+        before = process.memory_info().rss
+        async with raw(running.address, reading=False) as client:
+            peak, _ = await asyncio.gather(peak_of(process, end), long_answers(client, end))
+    assert peak - before < UNREAD + UNREAD // 2, f"{(peak - before) / 2**20:.0f} MB"

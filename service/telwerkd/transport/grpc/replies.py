@@ -10,6 +10,9 @@ from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 _COUNTED_BYTES_MIN = 16_384
 """Smaller replies are not counted in memory: there are as many as calls."""
 
+_COPIES = 2
+"""A reply is in memory as often until it is read: as bytes of Python, and as grpc's copy of them."""
+
 _LOOKS = 4
 """How often within the time that a reply has it is looked whether it was taken."""
 
@@ -43,7 +46,7 @@ class Replies:
         if task is None:
             raise RuntimeError("a reply outside of its call")
         if size >= _COUNTED_BYTES_MIN:
-            _release_with(task, self._budget.reserve(size, "the answer"))
+            _release_with(task, self._budget.reserve(_COPIES * size, "the answer"))
         loop = asyncio.get_running_loop()
         if self._since.pop(task, None) is None:
             task.add_done_callback(self._written)
