@@ -113,7 +113,7 @@ def _inserted(
 ) -> tuple[IntArray, Pairs]:
     """Inserts cells, each before the one at its position.
 
-    As `np.insert` does, in a tenth of the time: both arrays at once, and a pair as one number.
+    As `np.insert` does, in a third to a tenth of the time: both arrays at once, and a pair as one number.
     """
     places = position + np.arange(len(new))
     is_kept = np.ones(len(at) + len(new), bool)
